@@ -1,0 +1,137 @@
+//! Certificates, made when the tests run: nothing here expires in the repository.
+
+use std::sync::OnceLock;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SignatureAlgorithm, date_time_ymd,
+};
+
+/// A certificate and its key.
+#[derive(Debug)]
+pub struct Made {
+    /// The certificate, and above it nothing: the CA is for the other side to know.
+    pub chain_pem: String,
+    /// The certificate alone.
+    pub der: Vec<u8>,
+    /// The key as PKCS #8.
+    pub key_pem: String,
+    /// The key as PKCS #8.
+    pub key_der: Vec<u8>,
+}
+
+/// All identities of the tests. What is not said otherwise is signed by [`ca_pem`](Pki::ca_pem), valid today, has
+/// an ECDSA P-256 key, and bears `localhost`, 127.0.0.1 and ::1.
+#[derive(Debug)]
+pub struct Pki {
+    /// The CA that the tests' clients and servers trust.
+    pub ca_pem: String,
+    /// The same, encoded in DER.
+    pub ca_der: Vec<u8>,
+    /// A good server.
+    pub localhost: Made,
+    /// A good server with an Ed25519 key.
+    pub ed25519: Made,
+    /// A good certificate of `other.example`.
+    pub other_name: Made,
+    /// It expired in 2001.
+    pub expired: Made,
+    /// It becomes valid in 4000.
+    pub not_yet: Made,
+    /// Signed by a CA that nobody knows.
+    pub unknown_issuer: Made,
+    /// Signed by nobody but itself.
+    pub self_signed: Made,
+    /// A client, `CN=client`.
+    pub client: Made,
+}
+
+/// The identities, made once a process.
+pub fn pki() -> &'static Pki {
+    static PKI: OnceLock<Pki> = OnceLock::new();
+    PKI.get_or_init(|| {
+        let known = Ca::new("test CA");
+        let unknown = Ca::new("unknown CA");
+        Pki {
+            localhost: known.issue(&leaf("localhost"), &PKCS_ECDSA_P256_SHA256),
+            ed25519: known.issue(&leaf("localhost"), &PKCS_ED25519),
+            other_name: known.issue(&named("other.example", &["other.example"]), &PKCS_ECDSA_P256_SHA256),
+            expired: known.issue(&valid(leaf("localhost"), 2000, 2001), &PKCS_ECDSA_P256_SHA256),
+            not_yet: known.issue(&valid(leaf("localhost"), 4000, 4001), &PKCS_ECDSA_P256_SHA256),
+            unknown_issuer: unknown.issue(&leaf("localhost"), &PKCS_ECDSA_P256_SHA256),
+            self_signed: self_signed(&leaf("localhost")),
+            client: known.issue(&client("client"), &PKCS_ECDSA_P256_SHA256),
+            ca_pem: known.pem,
+            ca_der: known.der,
+        }
+    })
+}
+
+/// An issuer of certificates.
+pub struct Ca {
+    issuer: Issuer<'static, KeyPair>,
+    /// Its own certificate.
+    pub pem: String,
+    /// Its own certificate.
+    pub der: Vec<u8>,
+}
+
+impl Ca {
+    /// A CA of this common name.
+    pub fn new(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
+        let certificate = params.self_signed(&key).expect("a CA");
+        Self { pem: certificate.pem(), der: certificate.der().to_vec(), issuer: Issuer::new(params, key) }
+    }
+
+    /// A certificate with a new key.
+    pub fn issue(&self, params: &CertificateParams, algorithm: &'static SignatureAlgorithm) -> Made {
+        let key = KeyPair::generate_for(algorithm).expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        made(&certificate, &key)
+    }
+}
+
+fn self_signed(params: &CertificateParams) -> Made {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
+    made(&params.self_signed(&key).expect("a certificate"), &key)
+}
+
+fn made(certificate: &rcgen::Certificate, key: &KeyPair) -> Made {
+    Made {
+        chain_pem: certificate.pem(),
+        der: certificate.der().to_vec(),
+        key_pem: key.serialize_pem(),
+        key_der: key.serialize_der(),
+    }
+}
+
+/// A server's certificate on this machine.
+pub fn leaf(name: &str) -> CertificateParams {
+    named(name, &["localhost", "127.0.0.1", "::1"])
+}
+
+/// A server's certificate with these alternative names, DNS or IP.
+pub fn named(name: &str, alternatives: &[&str]) -> CertificateParams {
+    let alternatives: Vec<_> = alternatives.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(alternatives).expect("good names");
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    params
+}
+
+fn client(name: &str) -> CertificateParams {
+    let mut params = named(name, &[]);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params
+}
+
+fn valid(mut params: CertificateParams, from: i32, until: i32) -> CertificateParams {
+    (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(until, 1, 1));
+    params
+}
