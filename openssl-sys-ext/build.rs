@@ -49,13 +49,16 @@ fn run() -> Result<(), String> {
         _ => Strictness::Abi,
     };
     let found = generate::generate(&manifest, &toolchain, strictness);
-    let Generated { rust, shim, absent, version, features_off } =
+    let Generated { rust, shim, absent, linked, version, features_off } =
         found.map_err(|error| format!("{error}\n(headers in {})", include.as_deref().unwrap_or("the compiler's own folders")))?;
     let write = |name: &str, text: &str| {
         let path = out.join(name);
         std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
     };
     write("bindings.rs", &rust)?;
+    // For the test that links them all.
+    let rows: String = linked.iter().map(|name| format!("(\"{name}\", openssl_sys_ext::{name} as *const ()),\n")).collect();
+    write("symbols.rs", &format!("[\n{rows}]\n"))?;
     if let Some(shim) = shim {
         write("shim.c", &shim)?;
         let msvc = build.try_get_compiler().is_ok_and(|compiler| compiler.is_like_msvc());
@@ -67,6 +70,8 @@ fn run() -> Result<(), String> {
     }
     println!("cargo::metadata=version={version:x}");
     println!("cargo::metadata=absent={}", absent.join(","));
+    // For the tests, which ask the same headers.
+    println!("cargo::rustc-env=OPENSSL_SYS_EXT_INCLUDE={}", include.as_deref().unwrap_or_default());
     let features: Vec<_> = features_off.iter().map(|feature| format!("OPENSSL_NO_{feature}")).collect();
     println!("cargo::metadata=conf={}", features.join(","));
     Ok(())

@@ -11,6 +11,8 @@ pub struct Output {
     pub rust: String,
     pub shim: Option<String>,
     pub absent: Vec<String>,
+    /// The functions that the linker must find.
+    pub linked: Vec<String>,
 }
 
 /// Where a name of the manifest comes from on these headers.
@@ -38,7 +40,7 @@ pub fn emit(manifest: &Manifest, headers: &Headers) -> Result<Output, String> {
     }
     let _ = writeln!(emitter.rust, "/// OPENSSL_VERSION_NUMBER of the headers.\npub const HEADERS_VERSION: core::ffi::c_ulong = {:#x};", headers.version);
     let (mut symbols, mut shims, mut inline) = (String::new(), String::new(), String::new());
-    let (mut absent, mut wrong) = (Vec::new(), Vec::new());
+    let (mut absent, mut linked, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
     for item in manifest.functions.iter().chain(&manifest.macros) {
         let signature = match emitter.manifest.speller().signature(&item.signature, true) {
             Ok(signature) => signature,
@@ -48,7 +50,11 @@ pub fn emit(manifest: &Manifest, headers: &Headers) -> Result<Output, String> {
             }
         };
         let name = &item.name;
-        match emitter.source(item) {
+        let source = emitter.source(item);
+        if matches!(source, Source::Symbol | Source::Shim) {
+            linked.push(name.clone());
+        }
+        match source {
             Source::Symbol => drop(writeln!(symbols, "    pub fn {name}{signature};")),
             Source::Rust(body) => drop(writeln!(inline, "#[inline]\npub unsafe fn {name}{signature} {{\n    {body}\n}}")),
             Source::Shim => {
@@ -63,7 +69,7 @@ pub fn emit(manifest: &Manifest, headers: &Headers) -> Result<Output, String> {
     }
     let _ = writeln!(emitter.rust, "unsafe extern \"C\" {{\n{symbols}}}\n{inline}");
     let shim = (!shims.is_empty()).then(|| format!("{}{shims}", crate::generate::headers::shim_head()));
-    Ok(Output { rust: emitter.rust, shim, absent })
+    Ok(Output { rust: emitter.rust, shim, absent, linked })
 }
 
 struct Emitter<'a> {
@@ -137,6 +143,9 @@ impl Emitter<'_> {
 
     fn source(&self, item: &Item) -> Source {
         let name = item.name.as_str();
+        if !self.headers.has(item) {
+            return Source::Absent;
+        }
         let is_function = self.manifest.functions.iter().any(|function| function.name == name);
         match (self.headers.declared.get(name), self.headers.expansions.get(name)) {
             (Some(Linkage::External), _) if is_function => Source::Symbol,
@@ -274,6 +283,9 @@ enum Expression {
 /// Reads an expansion, if it is as simple as that.
 fn expression(tokens: &[&str]) -> Option<Expression> {
     let (&first, rest) = tokens.split_first()?;
+    if let Some(number) = fold(tokens) {
+        return Some(Expression::Integer(number));
+    }
     if first == "(" {
         let close = matching(tokens, 0)?;
         if close + 1 == tokens.len() {
@@ -292,10 +304,8 @@ fn expression(tokens: &[&str]) -> Option<Expression> {
         return Some(Expression::Cast(to, Box::new(of)));
     }
     if rest.is_empty() {
-        if let Some(at) = first.strip_prefix(argument(0).trim_end_matches('0')) {
-            return at.parse().ok().map(Expression::Parameter);
-        }
-        return parse_integer(first).map(Expression::Integer);
+        let at = first.strip_prefix(argument(0).trim_end_matches('0'))?;
+        return at.parse().ok().map(Expression::Parameter);
     }
     if ctype::is_identifier(first) && rest[0] == "(" && matching(tokens, 1)? + 1 == tokens.len() {
         let inside = &tokens[2..tokens.len() - 1];
@@ -306,6 +316,26 @@ fn expression(tokens: &[&str]) -> Option<Expression> {
         return Some(Expression::Call(first.to_owned(), arguments));
     }
     None
+}
+
+/// The value of what consists of numbers alone, such as a set of flags.
+fn fold(tokens: &[&str]) -> Option<i128> {
+    if let [number] = tokens {
+        return parse_integer(number);
+    }
+    let mut depth = 0_i32;
+    for (at, &token) in tokens.iter().enumerate().rev() {
+        depth += i32::from(token == ")") - i32::from(token == "(");
+        if token == "|" && depth == 0 {
+            return Some(fold(&tokens[..at])? | fold(&tokens[at + 1..])?);
+        }
+    }
+    match *tokens.first()? {
+        "~" => fold(&tokens[1..]).map(|number| !number),
+        "-" => fold(&tokens[1..]).map(|number| -number),
+        "(" if matching(tokens, 0)? + 1 == tokens.len() => fold(&tokens[1..tokens.len() - 1]),
+        _ => None,
+    }
 }
 
 fn matching(tokens: &[&str], open: usize) -> Option<usize> {

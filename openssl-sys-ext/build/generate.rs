@@ -30,6 +30,8 @@ pub struct Generated {
     pub shim: Option<String>,
     /// Names of the manifest that these headers lack.
     pub absent: Vec<String>,
+    /// Functions that the linker must find.
+    pub linked: Vec<String>,
     /// OPENSSL_VERSION_NUMBER.
     pub version: u64,
     /// The OPENSSL_NO_… that these headers define.
@@ -65,6 +67,7 @@ pub fn generate(manifest: &Manifest, toolchain: &Toolchain, strictness: Strictne
         rust: output.rust,
         shim: output.shim,
         absent: output.absent,
+        linked: output.linked,
         version: headers.version,
         features_off: headers.features_off.iter().cloned().collect(),
     })
@@ -77,7 +80,7 @@ fn refuse_unexplained(manifest: &Manifest, headers: &Headers) -> Result<(), Stri
         let version = headers.version & 0xffff_fff0;
         let expected = version >= u64::from(item.since) && item.until.is_none_or(|until| version < u64::from(until));
         let guarded = item.guards.iter().any(|guard| headers.features_off.contains(guard));
-        let there = headers.declared.contains_key(&item.name) || headers.expansions.contains_key(&item.name);
+        let there = headers.has(item);
         if there != (expected && !guarded) {
             unexplained.insert(format!("{} ({})", item.name, if there { "there" } else { "missing" }));
         }

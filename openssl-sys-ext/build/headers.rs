@@ -16,8 +16,9 @@ const INCLUDES: &[&str] = &[
 
 /// Features that no item of the manifest has as its guard, but that a caller may want to know of.
 const OTHER_FEATURES: &[&str] = &[
-    "ASYNC", "BROTLI", "COMP", "DTLS", "DTLS1", "DTLS1_2", "EC", "ENGINE", "KTLS", "ML_DSA", "ML_KEM", "OCSP", "PSK", "QUIC",
-    "SSL3", "SSL_TRACE", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3", "UI_CONSOLE", "ZLIB", "ZSTD", "INTEGRITY_ONLY_CIPHERS",
+    "ASYNC", "BROTLI", "COMP", "CT", "DTLS", "DTLS1", "DTLS1_2", "EC", "ECH", "ENGINE", "INTEGRITY_ONLY_CIPHERS", "KTLS", "ML_DSA",
+    "ML_KEM", "NEXTPROTONEG", "OCSP", "PSK", "QUIC", "SOCK", "SRTP", "SSL3", "SSL_TRACE", "STDIO", "TLS1", "TLS1_1", "TLS1_2",
+    "TLS1_3", "ZLIB", "ZSTD",
 ];
 
 /// Libraries that have headers of the same name.
@@ -100,6 +101,12 @@ impl Headers {
             Some(of) => self.identifiers.contains(&format!("stack_st_{of}")),
             None => self.identifiers.contains(name),
         }
+    }
+
+    /// Whether the library has it. Some headers declare what a feature that is off has left out.
+    pub fn has(&self, item: &Item) -> bool {
+        let known = self.declared.contains_key(&item.name) || self.expansions.contains_key(&item.name);
+        known && !item.guards.iter().any(|guard| self.features_off.contains(guard))
     }
 
     /// Finds the functions that are declared, outside bodies and parameter lists.
