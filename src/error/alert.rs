@@ -1,0 +1,110 @@
+//! TLS alerts.
+
+use std::ffi::c_int;
+use std::fmt;
+
+use openssl_sys as sys;
+
+use crate::ffi::strings;
+
+/// The number of a TLS alert ([RFC 8446 § 6], and the registry behind it). Unknown numbers are kept.
+///
+/// C: [`SSL_alert_desc_string_long(3)`](https://docs.openssl.org/master/man3/SSL_alert_type_string/)
+///
+/// [RFC 8446 § 6]: https://www.rfc-editor.org/rfc/rfc8446#section-6
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Alert(pub u8);
+
+macro_rules! alerts {
+    ($($name:ident = $number:literal, $text:literal;)*) => {
+        impl Alert {
+            $(
+                #[doc = concat!("`", $text, "`")]
+                pub const $name: Self = Self($number);
+            )*
+
+            /// The name that the RFCs give the alert, such as `handshake_failure`, or `None` for an unknown number.
+            pub fn name(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$name => Some($text),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+alerts! {
+    CLOSE_NOTIFY = 0, "close_notify";
+    UNEXPECTED_MESSAGE = 10, "unexpected_message";
+    BAD_RECORD_MAC = 20, "bad_record_mac";
+    DECRYPTION_FAILED = 21, "decryption_failed";
+    RECORD_OVERFLOW = 22, "record_overflow";
+    DECOMPRESSION_FAILURE = 30, "decompression_failure";
+    HANDSHAKE_FAILURE = 40, "handshake_failure";
+    NO_CERTIFICATE = 41, "no_certificate";
+    BAD_CERTIFICATE = 42, "bad_certificate";
+    UNSUPPORTED_CERTIFICATE = 43, "unsupported_certificate";
+    CERTIFICATE_REVOKED = 44, "certificate_revoked";
+    CERTIFICATE_EXPIRED = 45, "certificate_expired";
+    CERTIFICATE_UNKNOWN = 46, "certificate_unknown";
+    ILLEGAL_PARAMETER = 47, "illegal_parameter";
+    UNKNOWN_CA = 48, "unknown_ca";
+    ACCESS_DENIED = 49, "access_denied";
+    DECODE_ERROR = 50, "decode_error";
+    DECRYPT_ERROR = 51, "decrypt_error";
+    EXPORT_RESTRICTION = 60, "export_restriction";
+    PROTOCOL_VERSION = 70, "protocol_version";
+    INSUFFICIENT_SECURITY = 71, "insufficient_security";
+    INTERNAL_ERROR = 80, "internal_error";
+    INAPPROPRIATE_FALLBACK = 86, "inappropriate_fallback";
+    USER_CANCELED = 90, "user_canceled";
+    NO_RENEGOTIATION = 100, "no_renegotiation";
+    MISSING_EXTENSION = 109, "missing_extension";
+    UNSUPPORTED_EXTENSION = 110, "unsupported_extension";
+    CERTIFICATE_UNOBTAINABLE = 111, "certificate_unobtainable";
+    UNRECOGNIZED_NAME = 112, "unrecognized_name";
+    BAD_CERTIFICATE_STATUS_RESPONSE = 113, "bad_certificate_status_response";
+    BAD_CERTIFICATE_HASH_VALUE = 114, "bad_certificate_hash_value";
+    UNKNOWN_PSK_IDENTITY = 115, "unknown_psk_identity";
+    CERTIFICATE_REQUIRED = 116, "certificate_required";
+    NO_APPLICATION_PROTOCOL = 120, "no_application_protocol";
+}
+
+impl Alert {
+    /// OpenSSL's own words for the alert.
+    #[doc(alias = "SSL_alert_desc_string_long")]
+    pub fn description(self) -> &'static str {
+        // SAFETY: every number gives a constant string.
+        unsafe { strings::constant(sys::SSL_alert_desc_string_long(c_int::from(self.0))) }
+    }
+}
+
+impl fmt::Display for Alert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{name} ({})", self.0),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Alert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Alert({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_can_be_shown() {
+        for number in 0..=255 {
+            let alert = Alert(number);
+            assert!(alert.to_string().contains(&number.to_string()) && !alert.description().is_empty());
+        }
+        assert_eq!(Alert::HANDSHAKE_FAILURE.to_string(), "handshake_failure (40)");
+    }
+}

@@ -1,0 +1,14 @@
+//! What differs between the versions of OpenSSL: one signature on either side of each gate, no `cfg` at call sites.
+//!
+//! Symbols are gated by the headers this crate was compiled with; behaviour by the version that runs.
+
+use std::sync::OnceLock;
+
+use openssl_sys as sys;
+
+/// The version of the library that runs, as `0xMNN00PP0`.
+pub(crate) fn running_version() -> u64 {
+    static VERSION: OnceLock<u64> = OnceLock::new();
+    // SAFETY: reads a constant of the library.
+    *VERSION.get_or_init(|| u64::from(unsafe { sys::OpenSSL_version_num() }))
+}

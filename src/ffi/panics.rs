@@ -1,0 +1,161 @@
+//! Panics under C frames: contained in the trampoline, resumed in the call of ours that caused them.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::ptr::NonNull;
+
+type Payload = Box<dyn Any + Send>;
+
+/// One call of ours into C that may run user code, living on the caller's stack.
+#[derive(Default)]
+struct Frame {
+    first: Cell<Option<Payload>>,
+    outer: Cell<Option<NonNull<Frame>>>,
+}
+
+thread_local! {
+    static INNERMOST: Cell<Option<NonNull<Frame>>> = const { Cell::new(None) };
+    /// Counts the frames of this thread, so that what a transport reports can be told from an earlier call's.
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Runs user code beneath C frames. `None` says that it panicked: report failure to C.
+///
+/// The first payload of the innermost frame is kept, later ones are dropped. Without a frame of ours (C called
+/// OpenSSL itself) there is nobody to hand it to, and it is dropped too.
+pub(crate) fn contain<T>(user: impl FnOnce() -> T) -> Option<T> {
+    match panic::catch_unwind(AssertUnwindSafe(user)) {
+        Ok(value) => Some(value),
+        Err(payload) => {
+            keep_first(payload);
+            None
+        }
+    }
+}
+
+/// Makes a C call that may run user code. If some of it panicked, `poison` runs and then the panic goes on,
+/// here, where no C frame is left to cross.
+///
+/// Frames nest, so a panic goes on in the call that caused it and in no other.
+pub(crate) fn enter<T>(call: impl FnOnce() -> T, poison: impl FnOnce()) -> T {
+    let frame = Frame::default();
+    let result = {
+        let _pop = push(&frame);
+        call()
+    };
+    if let Some(payload) = frame.first.take() {
+        poison();
+        panic::resume_unwind(payload);
+    }
+    result
+}
+
+/// The number of the innermost call on this thread. It never repeats.
+pub(crate) fn current_call() -> u64 {
+    CALLS.try_with(Cell::get).unwrap_or_default()
+}
+
+/// Drops a value whose destructor is the user's, where a panic must not go on.
+pub(crate) fn drop_contained<T>(value: T) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        drop_payload(payload);
+    }
+}
+
+struct Pop {
+    outer: Option<NonNull<Frame>>,
+}
+
+impl Drop for Pop {
+    fn drop(&mut self) {
+        let _ = INNERMOST.try_with(|innermost| innermost.set(self.outer));
+    }
+}
+
+fn push(frame: &Frame) -> Pop {
+    let _ = CALLS.try_with(|calls| calls.set(calls.get().wrapping_add(1)));
+    // Without thread-locals (the thread is exiting) the frame is not found, and panics are dropped.
+    let outer =
+        INNERMOST.try_with(|innermost| innermost.replace(Some(NonNull::from(frame)))).unwrap_or_default();
+    frame.outer.set(outer);
+    Pop { outer }
+}
+
+fn keep_first(payload: Payload) {
+    let innermost = INNERMOST.try_with(Cell::get).unwrap_or_default();
+    let Some(frame) = innermost else { return drop_payload(payload) };
+    // SAFETY: a frame is popped, also by an unwind, before the stack slot that `push` borrowed goes away, and
+    // another thread never sees it.
+    let frame = unsafe { frame.as_ref() };
+    match frame.first.take() {
+        None => frame.first.set(Some(payload)),
+        Some(first) => {
+            frame.first.set(Some(first));
+            drop_payload(payload);
+        }
+    }
+}
+
+/// A payload's own destructor may panic, with a payload whose destructor may panic: that one is leaked.
+fn drop_payload(payload: Payload) {
+    if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(second);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic::panic_any(Bomb);
+        }
+    }
+
+    fn message(outcome: Result<(), Payload>) -> &'static str {
+        outcome.unwrap_err().downcast_ref::<&str>().copied().unwrap_or("another payload")
+    }
+
+    #[test]
+    fn the_first_panic_goes_on_after_poisoning() {
+        let poisoned = Cell::new(false);
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+            enter(
+                || {
+                    assert!(contain(|| panic!("first")).is_none());
+                    assert!(contain(|| panic!("second")).is_none());
+                },
+                || poisoned.set(true),
+            );
+        }));
+        assert_eq!(message(outcome), "first");
+        assert!(poisoned.get());
+    }
+
+    #[test]
+    fn an_inner_call_keeps_its_panic_from_the_outer_one() {
+        enter(
+            || {
+                let inner = panic::catch_unwind(|| enter(|| contain(|| panic!("inner")), || ()));
+                assert!(inner.is_err());
+            },
+            || unreachable!("the outer call saw no panic"),
+        );
+    }
+
+    #[test]
+    fn a_panic_without_a_frame_is_dropped() {
+        assert!(contain(|| panic!("nobody waits")).is_none());
+        enter(|| (), || unreachable!("left over"));
+    }
+
+    #[test]
+    fn payloads_that_panic_when_dropped_do_not_escape() {
+        assert!(contain(|| panic::panic_any(Bomb)).is_none());
+        drop_contained(Bomb);
+    }
+}

@@ -1,0 +1,245 @@
+//! The one way into C for everything that does I/O: before the call, the call, and what it left behind.
+
+use std::ffi::c_int;
+
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+use super::SslRef;
+use super::state::State;
+use crate::bio;
+use crate::error::{
+    self, Alert, Error, ErrorCode, ErrorKind, ErrorStack, Reason, SslError, VerifyError, VerifyFailure,
+};
+use crate::ffi::{errno, panics, strings};
+
+/// What kind of call it is: a close_notify ends a handshake, but only the reading half of a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Handshake,
+    Data,
+    Shutdown,
+}
+
+/// What C answered, taken on the spot, before anything can change `errno` or the queue.
+struct Outcome {
+    ret: c_int,
+    code: c_int,
+    errno: c_int,
+}
+
+impl SslRef {
+    /// Makes an I/O call. `Ok` is what a positive return value (for SSL_shutdown, also 0) was.
+    #[inline]
+    pub(super) fn call(
+        &mut self,
+        name: &'static str,
+        phase: Phase,
+        call: impl FnOnce(*mut sys::SSL) -> c_int,
+    ) -> Result<c_int, SslError> {
+        let ssl = self.as_ptr();
+        self.may_call(name)?;
+        error::clear();
+        errno::set(0);
+        let first_failure = if phase == Phase::Shutdown { -1 } else { 0 };
+        let outcome = panics::enter(
+            || {
+                let ret = call(ssl);
+                let errno = errno::get();
+                // SAFETY: the object is live and has both BIOs, without which 3.x would read NULL here.
+                let code = if ret > first_failure { 0 } else { unsafe { sys::SSL_get_error(ssl, ret) } };
+                Outcome { ret, code, errno }
+            },
+            || {
+                error::clear();
+                // SAFETY: the object is live.
+                if let Some(state) = unsafe { State::of(ssl) } {
+                    state.poison(None);
+                }
+            },
+        );
+        if outcome.ret > first_failure {
+            error::clear();
+            return Ok(outcome.ret);
+        }
+        Err(self.failure(name, phase, &outcome))
+    }
+
+    /// Refuses what must not reach C: a dead object, and one without BIOs.
+    #[inline]
+    fn may_call(&mut self, name: &'static str) -> Result<(), SslError> {
+        let ssl = self.as_ptr();
+        let state = State::of_mut(self).map_err(SslError::refused)?;
+        if state.is_poisoned() {
+            // SAFETY: the object is live.
+            if unsafe { ext::SSL_in_before(ssl) } == 0 {
+                return Err(SslError::refused(state.refuse(name)));
+            }
+            state.heal();
+        }
+        // SAFETY: the object is live; get0.
+        let bios = unsafe { (sys::SSL_get_rbio(ssl), sys::SSL_get_wbio(ssl)) };
+        if bios.0.is_null() || bios.1.is_null() {
+            return Err(SslError::refused(Error::new(ErrorKind::NoTransport, name)));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn failure(&mut self, name: &'static str, phase: Phase, outcome: &Outcome) -> SslError {
+        let code = ErrorCode::from_raw(outcome.code);
+        let suspended = matches!(code, ErrorCode::Want(_));
+        if (suspended || (code == ErrorCode::ZeroReturn && phase != Phase::Handshake)) && error::is_empty() {
+            return SslError::new(code, outcome.ret, outcome.errno, None);
+        }
+        self.diagnose(name, phase, outcome, code)
+    }
+
+    #[cold]
+    fn diagnose(&mut self, name: &'static str, phase: Phase, outcome: &Outcome, code: ErrorCode) -> SslError {
+        let &Outcome { ret, errno, .. } = outcome;
+        let stack = ErrorStack::drain();
+        let suspended = matches!(code, ErrorCode::Want(_));
+        let error = if suspended {
+            Error::new(ErrorKind::NotReady, name).with_stack(stack)
+        } else {
+            let transport = bio::take_transport_error(self);
+            let verify = self.verify_failure(&stack);
+            let kind = kind(code, errno, &stack, transport.is_some(), verify.as_ref());
+            // A system call's entry in the queue knows better than errno, which later calls may have changed.
+            let errno = stack.root().and_then(Reason::system_error).unwrap_or(errno);
+            Error::new(kind, name)
+                .with_stack(stack)
+                .with_transport(transport)
+                .with_verify_failure(verify)
+                .with_outcome(ret, code, errno)
+        };
+        let error = if suspended { error.with_outcome(ret, code, errno) } else { error };
+        let fatal = match code {
+            ErrorCode::Want(_) => false,
+            ErrorCode::ZeroReturn => phase == Phase::Handshake,
+            _ => !is_harmless(&error),
+        };
+        // SAFETY: the object is live.
+        if fatal && unsafe { ext::SSL_in_before(self.as_ptr()) } == 0 {
+            if let Ok(state) = State::of_mut(self) {
+                state.poison(Some(error.retell()));
+            }
+        }
+        SslError::new(code, ret, error.errno(), Some(error))
+    }
+
+    /// Which certificate was refused, if that is what ended the handshake.
+    fn verify_failure(&mut self, stack: &ErrorStack) -> Option<VerifyFailure> {
+        if !stack.has(ext::ERR_LIB_SSL, CERTIFICATE_VERIFY_FAILED) {
+            return None;
+        }
+        let ssl = self.as_ptr();
+        // SAFETY: the object is live.
+        let result = unsafe { sys::SSL_get_verify_result(ssl) };
+        let error = VerifyError(c_int::try_from(result).unwrap_or(VerifyError::UNSPECIFIED.0));
+        let recorded = State::of_mut(self).ok().and_then(State::take_refusal);
+        let failure = recorded.unwrap_or(VerifyFailure {
+            error,
+            depth: None,
+            subject: None,
+            certificate: None,
+            expected: Vec::new(),
+        });
+        Some(VerifyFailure { expected: self.expected_names(), ..failure })
+    }
+
+    /// The names that this object verifies its peer's certificate against.
+    pub(super) fn expected_names(&self) -> Vec<String> {
+        let ssl = self.as_ptr();
+        let mut names = Vec::new();
+        // SAFETY: the object is live and lends its parameters (get0).
+        let param = unsafe { sys::SSL_get0_param(ssl) };
+        for i in 0.. {
+            // SAFETY: the parameters are live; past the last name comes NULL. The text is copied at once.
+            let name = unsafe { strings::lossy(ext::X509_VERIFY_PARAM_get0_host(param, i)) };
+            if name.is_empty() {
+                break;
+            }
+            names.push(name);
+        }
+        // SAFETY: the parameters are live; the text is ours to free (get1).
+        let address = unsafe { ext::X509_VERIFY_PARAM_get1_ip_asc(param) };
+        if !address.is_null() {
+            // SAFETY: a C string of ours, freed once, by the allocator that made it.
+            unsafe {
+                names.push(strings::lossy(address));
+                sys::OPENSSL_free(address.cast());
+            }
+        }
+        // The parser of addresses leaves entries in the queue on some versions.
+        error::clear();
+        names
+    }
+}
+
+const CERTIFICATE_VERIFY_FAILED: c_int = 134;
+const UNEXPECTED_EOF: c_int = 294;
+/// Received alerts are reasons from here on.
+const ALERT_OFFSET: c_int = 1000;
+/// ERR_R_SHOULD_NOT_HAVE_BEEN_CALLED, a reason of every library: the method of the other role.
+const SHOULD_NOT_HAVE_BEEN_CALLED: c_int = 257 | 3 << 18;
+const BIO_NOT_SET: c_int = 128;
+/// Reasons of libssl that leave the connection alive: connection type not set, uninitialized, shutdown while in
+/// init, protocol is shutdown (for a write), a DTLS message too big.
+const HARMLESS: [c_int; 5] = [144, 276, 407, 207, 334];
+
+fn is_harmless(error: &Error) -> bool {
+    let harmless = HARMLESS.iter().any(|reason| error.stack().has(ext::ERR_LIB_SSL, *reason));
+    // On 4.0 a DTLS message that is too big leaves nothing behind, but no transport error either.
+    harmless && error.transport().is_none()
+}
+
+/// Tells failures apart. Verification comes first, for its entry is only the last of several.
+fn kind(
+    code: ErrorCode,
+    errno: c_int,
+    stack: &ErrorStack,
+    transport: bool,
+    verify: Option<&VerifyFailure>,
+) -> ErrorKind {
+    if let Some(failure) = verify {
+        return ErrorKind::Verification(failure.error);
+    }
+    if code == ErrorCode::ZeroReturn {
+        return ErrorKind::Closed;
+    }
+    let ssl_reason = |found: &dyn Fn(c_int) -> bool| {
+        stack.iter().any(|entry| entry.library_code() == ext::ERR_LIB_SSL && found(entry.reason_code()))
+    };
+    let alert = stack
+        .iter()
+        .filter(|entry| entry.library_code() == ext::ERR_LIB_SSL)
+        .find_map(|entry| u8::try_from(entry.reason_code() - ALERT_OFFSET).ok());
+    if let Some(number) = alert {
+        return ErrorKind::Alert(Alert(number));
+    }
+    if ssl_reason(&|reason| reason == UNEXPECTED_EOF) {
+        return ErrorKind::UnexpectedEof;
+    }
+    let root = stack.root();
+    let of_system = root.is_some_and(|root| root.system_error().is_some());
+    let of_tls = root.is_some_and(|root| root.library_code() == ext::ERR_LIB_SSL);
+    if of_system || (transport && !of_tls) {
+        return ErrorKind::Io;
+    }
+    if ssl_reason(&|reason| reason == BIO_NOT_SET) {
+        return ErrorKind::NoTransport;
+    }
+    if ssl_reason(&|reason| reason == SHOULD_NOT_HAVE_BEEN_CALLED) {
+        return ErrorKind::WrongRole;
+    }
+    if ssl_reason(&|reason| matches!(reason, 144 | 276 | 407)) {
+        return ErrorKind::NotReady;
+    }
+    match code {
+        ErrorCode::Syscall if errno != 0 || root.is_some() => ErrorKind::Io,
+        ErrorCode::Ssl if root.is_some() => ErrorKind::Protocol,
+        _ => ErrorKind::Unspecified,
+    }
+}

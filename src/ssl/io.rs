@@ -1,0 +1,191 @@
+//! Reading, writing and shutting down, as C does it.
+
+use std::ffi::c_int;
+
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+use super::SslRef;
+use super::call::Phase;
+use crate::error::SslError;
+
+/// How far SSL_shutdown(3) came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShutdownResult {
+    /// Our close_notify went out; the peer's has not come yet.
+    Sent,
+    /// Both sides have sent close_notify.
+    Complete,
+}
+
+bitflags::bitflags! {
+    /// Which halves of a connection were shut down.
+    ///
+    /// C: [`SSL_get_shutdown(3)`](https://docs.openssl.org/master/man3/SSL_set_shutdown/)
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct ShutdownState: c_int {
+        /// `SSL_SENT_SHUTDOWN`: close_notify was sent.
+        const SENT = sys::SSL_SENT_SHUTDOWN;
+        /// `SSL_RECEIVED_SHUTDOWN`: close_notify or a fatal alert was received.
+        const RECEIVED = sys::SSL_RECEIVED_SHUTDOWN;
+        const _ = !0;
+    }
+}
+
+impl SslRef {
+    /// Reads application data into `buf` and returns how many bytes there are.
+    ///
+    /// An empty buffer gives `Ok(0)` without a call to C, where C would report a system error without `errno`.
+    ///
+    /// # Errors
+    ///
+    /// [`SslError`] with every code of SSL_get_error(3); [`is_zero_return`](SslError::is_zero_return) is the clean end.
+    ///
+    /// C: [`SSL_read_ex(3)`](https://docs.openssl.org/master/man3/SSL_read/)
+    #[doc(alias = "SSL_read_ex")]
+    #[doc(alias = "SSL_read")]
+    #[inline]
+    pub fn read(&mut self, buf: &mut [u8]) -> Result<usize, SslError> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let mut read = 0;
+        self.call("SSL_read_ex", Phase::Data, |ssl| {
+            // SAFETY: the object is live; C writes at most `len` bytes to the buffer and their number to `read`.
+            unsafe { sys::SSL_read_ex(ssl, buf.as_mut_ptr().cast(), buf.len(), &raw mut read) }
+        })?;
+        Ok(read.min(buf.len()))
+    }
+
+    /// Reads as [`read`](Self::read) does, and leaves the bytes for the next read.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    ///
+    /// C: [`SSL_peek_ex(3)`](https://docs.openssl.org/master/man3/SSL_read/)
+    #[doc(alias = "SSL_peek_ex")]
+    #[doc(alias = "SSL_peek")]
+    pub fn peek(&mut self, buf: &mut [u8]) -> Result<usize, SslError> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let mut read = 0;
+        self.call("SSL_peek_ex", Phase::Data, |ssl| {
+            // SAFETY: as in `read`.
+            unsafe { sys::SSL_peek_ex(ssl, buf.as_mut_ptr().cast(), buf.len(), &raw mut read) }
+        })?;
+        Ok(read.min(buf.len()))
+    }
+
+    /// Writes application data and returns how many bytes were taken.
+    ///
+    /// After a suspension C's rule holds: the next write must come with the same bytes. Anything else kills the
+    /// connection or sends other bytes than were meant; [`Connected`](crate::Connected) takes care of that. An empty
+    /// buffer gives `Ok(0)` without a call to C.
+    ///
+    /// # Errors
+    ///
+    /// [`SslError`] with every code of SSL_get_error(3).
+    ///
+    /// C: [`SSL_write_ex(3)`](https://docs.openssl.org/master/man3/SSL_write/)
+    #[doc(alias = "SSL_write_ex")]
+    #[doc(alias = "SSL_write")]
+    #[inline]
+    pub fn write(&mut self, buf: &[u8]) -> Result<usize, SslError> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        if self.keeps_write_buffer() {
+            self.forbid_moving_writes();
+        }
+        let mut written = 0;
+        self.call("SSL_write_ex", Phase::Data, |ssl| {
+            // SAFETY: the object is live; C reads at most `len` bytes of the buffer. A record it could not send yet
+            // it keeps in a buffer of its own, and only compares the address of ours (but see kTLS in `Connected`).
+            unsafe { sys::SSL_write_ex(ssl, buf.as_ptr().cast(), buf.len(), &raw mut written) }
+        })?;
+        Ok(written.min(buf.len()))
+    }
+
+    /// Sends close_notify, or waits for the peer's once it was sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SslError`] with every code of SSL_get_error(3). A second call while application data is unread is fatal.
+    ///
+    /// C: [`SSL_shutdown(3)`](https://docs.openssl.org/master/man3/SSL_shutdown/)
+    #[doc(alias = "SSL_shutdown")]
+    pub fn shutdown(&mut self) -> Result<ShutdownResult, SslError> {
+        // SAFETY: the object is live.
+        let ret = self.call("SSL_shutdown", Phase::Shutdown, |ssl| unsafe { sys::SSL_shutdown(ssl) })?;
+        // 0 says "sent"; SSL_get_error would call it a system error.
+        Ok(if ret == 0 { ShutdownResult::Sent } else { ShutdownResult::Complete })
+    }
+
+    /// Which halves were shut down.
+    ///
+    /// C: [`SSL_get_shutdown(3)`](https://docs.openssl.org/master/man3/SSL_set_shutdown/)
+    #[doc(alias = "SSL_get_shutdown")]
+    pub fn shutdown_state(&self) -> ShutdownState {
+        // SAFETY: the object is live, and the call only reads it.
+        ShutdownState::from_bits_retain(unsafe { sys::SSL_get_shutdown(self.as_ptr()) })
+    }
+
+    /// Says which halves count as shut down, without sending anything.
+    ///
+    /// C: [`SSL_set_shutdown(3)`](https://docs.openssl.org/master/man3/SSL_set_shutdown/)
+    #[doc(alias = "SSL_set_shutdown")]
+    pub fn set_shutdown_state(&mut self, state: ShutdownState) {
+        // SAFETY: the object is live and borrowed for writing; C keeps the number, whatever it is.
+        unsafe { sys::SSL_set_shutdown(self.as_ptr(), state.bits()) }
+    }
+
+    /// How many bytes of application data can be read without asking the transport. Records that wait unopened do
+    /// not count: see [`has_pending`](Self::has_pending).
+    ///
+    /// C: [`SSL_pending(3)`](https://docs.openssl.org/master/man3/SSL_pending/)
+    #[doc(alias = "SSL_pending")]
+    pub fn pending(&self) -> usize {
+        // SAFETY: the object is live, and the call only reads it.
+        usize::try_from(unsafe { sys::SSL_pending(self.as_ptr()) }).unwrap_or_default()
+    }
+
+    /// Whether libssl holds bytes that came from the transport, opened or not; perhaps an incomplete record.
+    ///
+    /// C: [`SSL_has_pending(3)`](https://docs.openssl.org/master/man3/SSL_pending/)
+    #[doc(alias = "SSL_has_pending")]
+    pub fn has_pending(&self) -> bool {
+        // SAFETY: the object is live, and the call only reads it.
+        unsafe { ext::SSL_has_pending(self.as_ptr()) == 1 }
+    }
+
+    /// Lets a write that was suspended come again from another address, and one that sent a record be short:
+    /// `Connected` keeps what was taken.
+    pub(crate) fn allow_moving_partial_writes(&mut self) {
+        let mode = sys::SSL_MODE_ENABLE_PARTIAL_WRITE | sys::SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER;
+        // SAFETY: the object is live and borrowed for writing.
+        unsafe { ext::SSL_set_mode(self.as_ptr(), mode) };
+    }
+
+    /// Whether C goes on reading from the buffer of a suspended write's *first* call. With kTLS it does.
+    pub(crate) fn keeps_write_buffer(&self) -> bool {
+        // SAFETY: the object is live; its write BIO is NULL or live (get0).
+        unsafe {
+            if ext::SSL_get_options(self.as_ptr()) & ENABLE_KTLS == 0 {
+                return false;
+            }
+            let bio = sys::SSL_get_wbio(self.as_ptr());
+            !bio.is_null() && ext::BIO_get_ktls_send(bio) != 0
+        }
+    }
+
+    /// With kTLS and moving buffers, libssl would send from a buffer that is gone: then the address must stay, and a
+    /// write that breaks this fails.
+    fn forbid_moving_writes(&mut self) {
+        // SAFETY: the object is live and borrowed for writing.
+        unsafe { ext::SSL_clear_mode(self.as_ptr(), sys::SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER) };
+    }
+}
+
+const ENABLE_KTLS: u64 = 1 << 3;

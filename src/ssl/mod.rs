@@ -1,0 +1,169 @@
+//! One TLS connection's object: [`Ssl`] owns it, [`SslRef`] is the layer that mirrors C.
+//!
+//! The methods of [`SslRef`] are named after the C functions and have C's semantics and C's defaults; those that do
+//! I/O answer [`SslError`](crate::SslError), which is SSL_get_error(3) without loss. [`Ssl::connect`] and
+//! [`Ssl::accept`] lead from here to [`Connected`](crate::Connected).
+
+pub(crate) mod call;
+pub(crate) mod callbacks;
+mod handshake;
+mod io;
+pub(crate) mod state;
+
+use std::fmt;
+
+use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+pub use io::{ShutdownResult, ShutdownState};
+pub use state::Role;
+
+use crate::context::SslContextRef;
+use crate::error::Error;
+use state::State;
+
+// `Send`: an SSL has no tie to a thread (SSL_MODE_ASYNC, which has one, has no safe setter), and the callbacks and
+// channels that this crate puts inside are `Send`. `Sync`: the methods on `&SslRef` only read, which C allows from
+// several threads as long as none writes, and writing takes `&mut`.
+foreign_type! {
+    /// An `SSL`: one connection, before, in or after its handshake.
+    ///
+    /// It is not `Clone`: two owners of one connection would break each other.
+    ///
+    /// C: [`SSL_new(3)`](https://docs.openssl.org/master/man3/SSL_new/)
+    #[doc(alias = "SSL")]
+    pub unsafe type Ssl: Send + Sync {
+        type CType = sys::SSL;
+        fn drop = free;
+    }
+}
+
+impl Ssl {
+    /// Makes the object of one connection, with the settings of its context.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate or initialise it.
+    ///
+    /// C: [`SSL_new(3)`](https://docs.openssl.org/master/man3/SSL_new/)
+    #[doc(alias = "SSL_new")]
+    pub fn new(context: &SslContextRef) -> Result<Self, Error> {
+        crate::error::clear();
+        // SAFETY: the context is live; SSL_new takes its own reference to it.
+        let ssl = unsafe { sys::SSL_new(context.as_ptr()) };
+        if ssl.is_null() {
+            return Err(Error::from_queue("SSL_new"));
+        }
+        // SAFETY: not NULL, and the caller's own.
+        let mut ssl = unsafe { <Self as ForeignType>::from_ptr(ssl) };
+        State::create(&mut ssl, true)?;
+        Ok(ssl)
+    }
+
+    /// Takes over an `SSL` from C, with the reference that the caller owned.
+    ///
+    /// Such an object is never marked as shut down when it is dropped: who made it decides about its session.
+    ///
+    /// # Safety
+    ///
+    /// `ssl` is a live `SSL` of which the caller owns one reference, and nobody else uses it while this crate does.
+    /// What its BIOs and callbacks hold may be used and freed on whichever thread the object is moved to.
+    pub unsafe fn from_ptr(ssl: *mut sys::SSL) -> Self {
+        // SAFETY: by this function's contract.
+        unsafe { <Self as ForeignType>::from_ptr(ssl) }
+    }
+
+    /// The pointer, which stays owned by this object.
+    pub fn as_ptr(&self) -> *mut sys::SSL {
+        ForeignType::as_ptr(self)
+    }
+
+    /// Gives the object to C, with this reference.
+    pub fn into_ptr(self) -> *mut sys::SSL {
+        let ssl = self.as_ptr();
+        std::mem::forget(self);
+        ssl
+    }
+}
+
+impl SslRef {
+    /// Borrows an `SSL` of C's for reading.
+    ///
+    /// # Safety
+    ///
+    /// `ssl` is live for `'a`, and nobody changes it for as long.
+    pub unsafe fn from_ptr<'a>(ssl: *mut sys::SSL) -> &'a Self {
+        // SAFETY: by this function's contract.
+        unsafe { <Self as ForeignTypeRef>::from_ptr(ssl) }
+    }
+
+    /// Borrows an `SSL` of C's for reading and writing.
+    ///
+    /// # Safety
+    ///
+    /// `ssl` is live for `'a`, and nobody else uses it for as long.
+    pub unsafe fn from_ptr_mut<'a>(ssl: *mut sys::SSL) -> &'a mut Self {
+        // SAFETY: by this function's contract.
+        unsafe { <Self as ForeignTypeRef>::from_ptr_mut(ssl) }
+    }
+
+    /// The pointer.
+    pub fn as_ptr(&self) -> *mut sys::SSL {
+        ForeignTypeRef::as_ptr(self)
+    }
+
+    /// Whether the object is dead: it failed, or a callback or its transport panicked, and it refuses all I/O.
+    pub fn is_poisoned(&self) -> bool {
+        // SAFETY: the object is live.
+        let poisoned = unsafe { State::of(self.as_ptr()) }.is_some_and(State::is_poisoned);
+        // SAFETY: the object is live. One that C cleared starts anew.
+        poisoned && unsafe { ext::SSL_in_before(self.as_ptr()) } == 0
+    }
+}
+
+impl SslRef {
+    /// A panic went through the object's transport outside of C.
+    pub(crate) fn poison_by_panic(&mut self) {
+        if let Ok(state) = State::of_mut(self) {
+            state.poison(None);
+        }
+    }
+
+    /// The refusal of a dead object.
+    pub(crate) fn poison_story(&self, call: &'static str) -> Option<Error> {
+        // SAFETY: the object is live.
+        unsafe { State::of(self.as_ptr()) }
+            .filter(|state| state.is_poisoned())
+            .map(|state| state.refuse(call))
+    }
+}
+
+/// Frees the object. libssl takes the session of an object that was never shut down for broken, and drops it from
+/// the cache: a healthy connection of ours is marked as if its close_notify had gone out.
+///
+/// # Safety
+///
+/// `ssl` is live, and the caller gives up one reference to it.
+unsafe fn free(ssl: *mut sys::SSL) {
+    // SAFETY: the object is live until SSL_free below.
+    unsafe {
+        let healthy = State::of(ssl).is_some_and(|state| state.is_ours() && !state.is_poisoned());
+        if healthy && sys::SSL_is_init_finished(ssl) == 1 {
+            sys::SSL_set_shutdown(ssl, sys::SSL_get_shutdown(ssl) | sys::SSL_SENT_SHUTDOWN);
+        }
+        sys::SSL_free(ssl);
+    }
+}
+
+impl fmt::Debug for SslRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ssl").field("state", &self.state_string_long()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Ssl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

@@ -1,0 +1,144 @@
+//! What this crate knows about one SSL object, kept in the object's ex_data, for objects that C made too.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use openssl_sys as sys;
+
+use super::SslRef;
+use super::callbacks::SslCallbacks;
+use crate::context::Callbacks;
+use crate::error::{Error, ErrorKind, VerifyFailure};
+use crate::ffi::ex_data::Slot;
+
+static SLOT: Slot<sys::SSL, State> = Slot::new();
+
+/// The side of a connection that an object plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It connects.
+    Client,
+    /// It accepts.
+    Server,
+}
+
+/// One per object. All of it is shared-safe: a callback reads it while the caller holds the object.
+#[derive(Default)]
+pub(crate) struct State {
+    /// Made by `Ssl::new`, so that its drop may mark the session as well ended.
+    ours: AtomicBool,
+    role: AtomicU8,
+    poisoned: AtomicBool,
+    story: Mutex<Option<Error>>,
+    refusal: Mutex<Option<VerifyFailure>>,
+    /// The caller said that any name will do.
+    any_name: AtomicBool,
+    /// The callbacks of the context that the object was made from: they stay when the context is switched.
+    pub(crate) context: Option<Arc<Callbacks>>,
+    callbacks: Mutex<SslCallbacks>,
+}
+
+impl State {
+    /// The state of an object, if it has one: for reading, and inside callbacks.
+    ///
+    /// # Safety
+    ///
+    /// `ssl` is live for `'a`.
+    pub(crate) unsafe fn of<'a>(ssl: *const sys::SSL) -> Option<&'a Self> {
+        // SAFETY: `create` sets the value once for the life of the object and nobody replaces it.
+        unsafe { SLOT.get(ssl) }
+    }
+
+    /// The state of an object that is made if it is not there yet.
+    pub(crate) fn of_mut(ssl: &mut SslRef) -> Result<&Self, Error> {
+        // SAFETY: the object is live.
+        if unsafe { Self::of(ssl.as_ptr()) }.is_none() {
+            Self::create(ssl, false)?;
+        }
+        // SAFETY: the object is live for the borrow that is returned.
+        unsafe { Self::of(ssl.as_ptr()) }.ok_or_else(|| Error::new(ErrorKind::Unspecified, "SSL_get_ex_data"))
+    }
+
+    pub(crate) fn create(ssl: &mut SslRef, ours: bool) -> Result<(), Error> {
+        // SAFETY: the object is live, and so is its context.
+        let context = unsafe { Callbacks::of_context(sys::SSL_get_SSL_CTX(ssl.as_ptr())) };
+        let state = Self { ours: ours.into(), context, ..Self::default() };
+        // SAFETY: the object is live and borrowed for writing, and it has no state yet.
+        unsafe { SLOT.set(ssl.as_ptr(), Box::new(state)) }
+    }
+
+    pub(crate) fn is_ours(&self) -> bool {
+        self.ours.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn role(&self) -> Option<Role> {
+        match self.role.load(Ordering::Relaxed) {
+            1 => Some(Role::Client),
+            2 => Some(Role::Server),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn set_role(&self, role: Role) {
+        self.role.store(1 + role as u8, Ordering::Relaxed);
+    }
+
+    pub(crate) fn accepts_any_name(&self) -> bool {
+        self.any_name.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_accepts_any_name(&self) {
+        self.any_name.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Relaxed)
+    }
+
+    /// Marks the object as dead. The first story is the one that is told.
+    pub(crate) fn poison(&self, story: Option<Error>) {
+        if !self.poisoned.swap(true, Ordering::Relaxed) {
+            *lock(&self.story) = story;
+        }
+    }
+
+    /// C cleared the object: it starts anew.
+    pub(crate) fn heal(&self) {
+        self.poisoned.store(false, Ordering::Relaxed);
+        *lock(&self.story) = None;
+        *lock(&self.refusal) = None;
+    }
+
+    /// The refusal of any further I/O, which tells what the object died of.
+    pub(crate) fn refuse(&self, call: &'static str) -> Error {
+        let story = lock(&self.story).as_ref().map(Error::retell);
+        let mut error = Error::new(ErrorKind::Poisoned, call);
+        match &story {
+            None => error = error.with_detail("a callback or the transport panicked"),
+            Some(story) => {
+                if let (Some(ret), Some(code)) = (story.ret(), story.code()) {
+                    error = error.with_outcome(ret, code, story.errno());
+                }
+            }
+        }
+        error.with_earlier(story)
+    }
+
+    /// Remembers which certificate the verify callback refused; the first one counts.
+    pub(crate) fn record_refusal(&self, refusal: VerifyFailure) {
+        lock(&self.refusal).get_or_insert(refusal);
+    }
+
+    pub(crate) fn take_refusal(&self) -> Option<VerifyFailure> {
+        lock(&self.refusal).take()
+    }
+
+    /// The object's own callbacks. Clone what is to be called out of the guard: never call under it.
+    pub(crate) fn callbacks(&self) -> MutexGuard<'_, SslCallbacks> {
+        lock(&self.callbacks)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
