@@ -49,15 +49,17 @@ fn run() -> Result<(), String> {
         _ => Strictness::Abi,
     };
     let found = generate::generate(&manifest, &toolchain, strictness);
-    let Generated { rust, shim, absent, linked, version, features_off } =
-        found.map_err(|error| format!("{error}\n(headers in {})", include.as_deref().unwrap_or("the compiler's own folders")))?;
+    let Generated { rust, shim, absent, linked, version, features_off } = found.map_err(|error| {
+        format!("{error}\n(headers in {})", include.as_deref().unwrap_or("the compiler's own folders"))
+    })?;
     let write = |name: &str, text: &str| {
         let path = out.join(name);
         std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
     };
     write("bindings.rs", &rust)?;
     // For the test that links them all.
-    let rows: String = linked.iter().map(|name| format!("(\"{name}\", openssl_sys_ext::{name} as *const ()),\n")).collect();
+    let rows: String =
+        linked.iter().map(|name| format!("(\"{name}\", openssl_sys_ext::{name} as *const ()),\n")).collect();
     write("symbols.rs", &format!("[\n{rows}]\n"))?;
     if let Some(shim) = shim {
         write("shim.c", &shim)?;
@@ -66,7 +68,9 @@ fn run() -> Result<(), String> {
             build.flag(flag);
         }
         build.warnings(false).file(out.join("shim.c"));
-        build.try_compile("openssl_sys_ext_shim").map_err(|error| format!("the shim does not compile: {error}"))?;
+        build
+            .try_compile("openssl_sys_ext_shim")
+            .map_err(|error| format!("the shim does not compile: {error}"))?;
     }
     println!("cargo::metadata=version={version:x}");
     println!("cargo::metadata=absent={}", absent.join(","));

@@ -11,7 +11,10 @@ pub enum CType {
     Void,
     /// An arithmetic type under its one canonical name (`unsigned long`, `size_t`), or a name that types.txt declares.
     Named(String),
-    Pointer { to: Box<CType>, is_const: bool },
+    Pointer {
+        to: Box<CType>,
+        is_const: bool,
+    },
     Function(Box<Signature>),
 }
 
@@ -203,7 +206,9 @@ impl<'a> Parser<'a> {
             match token {
                 "const" => is_const = true,
                 "struct" | "union" | "enum" | "volatile" | "extern" => {}
-                "unsigned" | "signed" | "long" | "short" | "int" | "char" | "void" | "float" | "double" if name.is_none() => {
+                "unsigned" | "signed" | "long" | "short" | "int" | "char" | "void" | "float" | "double"
+                    if name.is_none() =>
+                {
                     words.push(token);
                 }
                 "STACK_OF" if name.is_none() && words.is_empty() => {
@@ -215,7 +220,9 @@ impl<'a> Parser<'a> {
                     name = Some(format!("stack_st_{of}"));
                     continue;
                 }
-                _ if is_identifier(token) && name.is_none() && words.is_empty() => name = Some(token.to_owned()),
+                _ if is_identifier(token) && name.is_none() && words.is_empty() => {
+                    name = Some(token.to_owned())
+                }
                 _ => break,
             }
             self.at += 1;
@@ -299,7 +306,14 @@ impl<'a> Parser<'a> {
 fn arithmetic(words: &[&str]) -> Result<CType, String> {
     let count = |word| words.iter().filter(|&&found| found == word).count();
     let unsigned = count("unsigned") > 0;
-    let name = match (count("void"), count("char"), count("short"), count("long"), count("float"), count("double")) {
+    let name = match (
+        count("void"),
+        count("char"),
+        count("short"),
+        count("long"),
+        count("float"),
+        count("double"),
+    ) {
         (1, ..) => return Ok(CType::Void),
         (_, 1, ..) if unsigned => "unsigned char",
         (_, 1, ..) if count("signed") > 0 => "signed char",
@@ -436,8 +450,9 @@ pub fn parameter_name(signature: &Signature, at: usize) -> String {
 /// The name, escaped if it is a keyword.
 pub fn rust_name(name: &str) -> String {
     match name {
-        "type" | "in" | "ref" | "fn" | "match" | "use" | "move" | "loop" | "impl" | "mod" | "pub" | "box" | "final" | "priv"
-        | "where" | "yield" | "async" | "await" | "dyn" | "let" | "mut" | "trait" | "virtual" | "override" | "macro" | "try" | "gen" => {
+        "type" | "in" | "ref" | "fn" | "match" | "use" | "move" | "loop" | "impl" | "mod" | "pub" | "box"
+        | "final" | "priv" | "where" | "yield" | "async" | "await" | "dyn" | "let" | "mut" | "trait"
+        | "virtual" | "override" | "macro" | "try" | "gen" => {
             format!("r#{name}")
         }
         "self" | "super" | "crate" | "Self" => format!("{name}_"),

@@ -38,7 +38,11 @@ pub fn emit(manifest: &Manifest, headers: &Headers) -> Result<Output, String> {
     for constant in &manifest.constants {
         emitter.constant(constant)?;
     }
-    let _ = writeln!(emitter.rust, "/// OPENSSL_VERSION_NUMBER of the headers.\npub const HEADERS_VERSION: core::ffi::c_ulong = {:#x};", headers.version);
+    let _ = writeln!(
+        emitter.rust,
+        "/// OPENSSL_VERSION_NUMBER of the headers.\npub const HEADERS_VERSION: core::ffi::c_ulong = {:#x};",
+        headers.version
+    );
     let (mut symbols, mut shims, mut inline) = (String::new(), String::new(), String::new());
     let (mut absent, mut linked, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
     for item in manifest.functions.iter().chain(&manifest.macros) {
@@ -54,15 +58,18 @@ pub fn emit(manifest: &Manifest, headers: &Headers) -> Result<Output, String> {
         if matches!(source, Source::Symbol | Source::Shim) {
             linked.push(name.clone());
         }
-        match source {
-            Source::Symbol => drop(writeln!(symbols, "    pub fn {name}{signature};")),
-            Source::Rust(body) => drop(writeln!(inline, "#[inline]\npub unsafe fn {name}{signature} {{\n    {body}\n}}")),
+        let _ = match source {
+            Source::Symbol => writeln!(symbols, "    pub fn {name}{signature};"),
+            Source::Rust(body) => writeln!(inline, "#[inline]\npub unsafe fn {name}{signature} {{\n    {body}\n}}"),
             Source::Shim => {
-                let _ = writeln!(symbols, "    #[link_name = \"openssl_sys_ext_{name}\"]\n    pub fn {name}{signature};");
                 shims.push_str(&shim(item)?);
+                writeln!(symbols, "    #[link_name = \"openssl_sys_ext_{name}\"]\n    pub fn {name}{signature};")
             }
-            Source::Absent => absent.push(name.clone()),
-        }
+            Source::Absent => {
+                absent.push(name.clone());
+                Ok(())
+            }
+        };
     }
     if !wrong.is_empty() {
         return Err(wrong.join("; "));
@@ -95,14 +102,24 @@ impl Emitter<'_> {
                 format!("pub type {name} = {}{};\n", if signed { 'i' } else { 'u' }, u32::from(width) * 8)
             }
             Definition::Alias(_, CType::Function(signature)) => {
-                format!("pub type {name} = Option<unsafe extern \"C\" fn{}>;\n", speller.signature(signature, true).map_err(said)?)
+                format!(
+                    "pub type {name} = Option<unsafe extern \"C\" fn{}>;\n",
+                    speller.signature(signature, true).map_err(said)?
+                )
             }
-            Definition::Alias(_, ctype) => format!("pub type {name} = {};\n", speller.spell(ctype).map_err(said)?),
+            Definition::Alias(_, ctype) => {
+                format!("pub type {name} = {};\n", speller.spell(ctype).map_err(said)?)
+            }
             Definition::Record { union, fields, .. } => {
                 let mut text = String::from("#[repr(C)]\n#[derive(Clone, Copy)]\n");
                 let _ = writeln!(text, "pub {} {name} {{", if *union { "union" } else { "struct" });
                 for field in fields {
-                    let _ = writeln!(text, "    pub {}: {},", rust_name(&field.name), speller.spell(&field.ctype).map_err(said)?);
+                    let _ = writeln!(
+                        text,
+                        "    pub {}: {},",
+                        rust_name(&field.name),
+                        speller.spell(&field.ctype).map_err(said)?
+                    );
                 }
                 text.push_str("}\n");
                 text
@@ -116,7 +133,10 @@ impl Emitter<'_> {
     fn sizes(&mut self) {
         for (c, rust) in ctype::ARITHMETIC.iter().filter(|(_, rust)| rust.starts_with("libc::")) {
             if let Some((width, _)) = self.headers.integers.get(*c) {
-                let _ = writeln!(self.rust, "const _: () = assert!(size_of::<{rust}>() == {width}, \"{c} has another size in C\");");
+                let _ = writeln!(
+                    self.rust,
+                    "const _: () = assert!(size_of::<{rust}>() == {width}, \"{c} has another size in C\");"
+                );
             }
         }
     }
@@ -125,7 +145,8 @@ impl Emitter<'_> {
         let Constant { name, rust, literal } = constant;
         let value = self.headers.constants.get(name).unwrap_or(literal);
         if !rust.contains("CStr") {
-            let number: i128 = parse_integer(value).ok_or_else(|| format!("{name}: `{value}` is no integer"))?;
+            let number: i128 =
+                parse_integer(value).ok_or_else(|| format!("{name}: `{value}` is no integer"))?;
             let fits = match *rust {
                 "core::ffi::c_int" => i32::try_from(number).is_ok(),
                 "core::ffi::c_uint" | "u32" => u32::try_from(number).is_ok(),
@@ -203,7 +224,10 @@ impl Emitter<'_> {
                 if !callable || *variadic || parameters.len() != arguments.len() {
                     return None;
                 }
-                let arguments = arguments.iter().zip(parameters).map(|(argument, to)| self.convert(item, argument, &to.ctype));
+                let arguments = arguments
+                    .iter()
+                    .zip(parameters)
+                    .map(|(argument, to)| self.convert(item, argument, &to.ctype));
                 let arguments = arguments.collect::<Option<Vec<_>>>()?.join(", ");
                 Some((format!("{name}({arguments})"), result.clone()))
             }
@@ -215,7 +239,9 @@ impl Emitter<'_> {
         let rust = self.manifest.speller().spell(to).ok()?;
         match (expression, self.class(to)?) {
             (Expression::Null | Expression::Integer(0), Class::Callback) => return Some("None".to_owned()),
-            (Expression::Null | Expression::Integer(0), Class::Pointer) => return Some(format!("core::ptr::null_mut::<()>() as {rust}")),
+            (Expression::Null | Expression::Integer(0), Class::Pointer) => {
+                return Some(format!("core::ptr::null_mut::<()>() as {rust}"));
+            }
             (Expression::Null, _) => return None,
             (Expression::Integer(number), Class::Arithmetic) => {
                 return i32::try_from(*number).ok().map(|number| format!("{number} as {rust}"));
@@ -239,8 +265,12 @@ impl Emitter<'_> {
             return Some(text);
         }
         match (self.class(&from)?, self.class(to)?) {
-            (Class::Arithmetic, Class::Arithmetic) | (Class::Pointer, Class::Pointer) => Some(format!("{text} as {rust}")),
-            (Class::Callback, Class::Callback) => Some(format!("core::mem::transmute::<{from_rust}, {rust}>({text})")),
+            (Class::Arithmetic, Class::Arithmetic) | (Class::Pointer, Class::Pointer) => {
+                Some(format!("{text} as {rust}"))
+            }
+            (Class::Callback, Class::Callback) => {
+                Some(format!("core::mem::transmute::<{from_rust}, {rust}>({text})"))
+            }
             _ => None,
         }
     }
@@ -251,7 +281,9 @@ impl Emitter<'_> {
             CType::Function(_) => Some(Class::Callback),
             CType::Pointer { to, .. } => match &**to {
                 CType::Function(_) => Some(Class::Callback),
-                CType::Named(name) if self.manifest.kind(name) == Some(Kind::Function) => Some(Class::Callback),
+                CType::Named(name) if self.manifest.kind(name) == Some(Kind::Function) => {
+                    Some(Class::Callback)
+                }
                 _ => Some(Class::Pointer),
             },
             CType::Named(name) => match self.manifest.kind(name) {

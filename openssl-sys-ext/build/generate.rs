@@ -55,7 +55,11 @@ const REFERENCE: u64 = 0x4000_0000;
 /// # Errors
 ///
 /// What to show to the person who builds: the function that is declared wrongly, or what the compiler said.
-pub fn generate(manifest: &Manifest, toolchain: &Toolchain, strictness: Strictness) -> Result<Generated, String> {
+pub fn generate(
+    manifest: &Manifest,
+    toolchain: &Toolchain,
+    strictness: Strictness,
+) -> Result<Generated, String> {
     let headers = Headers::read(manifest, toolchain)?;
     if strictness == Strictness::Exact {
         refuse_unexplained(manifest, &headers)?;
@@ -78,7 +82,8 @@ fn refuse_unexplained(manifest: &Manifest, headers: &Headers) -> Result<(), Stri
     let mut unexplained = BTreeSet::new();
     for item in manifest.functions.iter().chain(&manifest.macros) {
         let version = headers.version & 0xffff_fff0;
-        let expected = version >= u64::from(item.since) && item.until.is_none_or(|until| version < u64::from(until));
+        let expected =
+            version >= u64::from(item.since) && item.until.is_none_or(|until| version < u64::from(until));
         let guarded = item.guards.iter().any(|guard| headers.features_off.contains(guard));
         let there = headers.has(item);
         if there != (expected && !guarded) {

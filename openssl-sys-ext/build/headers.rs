@@ -9,16 +9,42 @@ use crate::generate::toolchain::Toolchain;
 
 /// The headers that may declare a name of the manifest. Older versions lack some.
 const INCLUDES: &[&str] = &[
-    "asn1", "async", "bio", "buffer", "comp", "conf", "core", "crypto", "ct", "dtls1", "ech", "err", "evp", "objects", "ocsp",
-    "opensslv", "params", "pem", "pkcs12", "provider", "quic", "rand", "srtp", "ssl", "sslerr", "stack", "store", "tls1", "trace",
-    "ui", "x509", "x509_vfy", "x509v3",
+    "asn1", "async", "bio", "buffer", "comp", "conf", "core", "crypto", "ct", "dtls1", "ech", "err", "evp",
+    "objects", "ocsp", "opensslv", "params", "pem", "pkcs12", "provider", "quic", "rand", "srtp", "ssl",
+    "sslerr", "stack", "store", "tls1", "trace", "ui", "x509", "x509_vfy", "x509v3",
 ];
 
 /// Features that no item of the manifest has as its guard, but that a caller may want to know of.
 const OTHER_FEATURES: &[&str] = &[
-    "ASYNC", "BROTLI", "COMP", "CT", "DTLS", "DTLS1", "DTLS1_2", "EC", "ECH", "ENGINE", "INTEGRITY_ONLY_CIPHERS", "KTLS", "ML_DSA",
-    "ML_KEM", "NEXTPROTONEG", "OCSP", "PSK", "QUIC", "SOCK", "SRTP", "SSL3", "SSL_TRACE", "STDIO", "TLS1", "TLS1_1", "TLS1_2",
-    "TLS1_3", "ZLIB", "ZSTD",
+    "ASYNC",
+    "BROTLI",
+    "COMP",
+    "CT",
+    "DTLS",
+    "DTLS1",
+    "DTLS1_2",
+    "EC",
+    "ECH",
+    "ENGINE",
+    "INTEGRITY_ONLY_CIPHERS",
+    "KTLS",
+    "ML_DSA",
+    "ML_KEM",
+    "NEXTPROTONEG",
+    "OCSP",
+    "PSK",
+    "QUIC",
+    "SOCK",
+    "SRTP",
+    "SSL3",
+    "SSL_TRACE",
+    "STDIO",
+    "TLS1",
+    "TLS1_1",
+    "TLS1_2",
+    "TLS1_3",
+    "ZLIB",
+    "ZSTD",
 ];
 
 /// Libraries that have headers of the same name.
@@ -61,7 +87,8 @@ fn includes() -> String {
          #include <sys/types.h>\n#ifndef _WIN32\n#include <sys/time.h>\n#endif\n",
     );
     for header in INCLUDES {
-        let _ = writeln!(text, "#if __has_include(<openssl/{header}.h>)\n#include <openssl/{header}.h>\n#endif");
+        let _ =
+            writeln!(text, "#if __has_include(<openssl/{header}.h>)\n#include <openssl/{header}.h>\n#endif");
     }
     text
 }
@@ -81,7 +108,8 @@ impl Headers {
         let mut headers = Self::default();
         let text = toolchain.preprocess("names", &names_probe(manifest))?;
         let all = tokens(&text);
-        let mark = all.iter().position(|&token| token == MARK).ok_or("the preprocessor lost the probe's end")?;
+        let mark =
+            all.iter().position(|&token| token == MARK).ok_or("the preprocessor lost the probe's end")?;
         let (declarations, answers) = all.split_at(mark);
         headers.identifiers =
             declarations.iter().filter(|token| is_identifier(token)).map(|&token| token.to_owned()).collect();
@@ -90,7 +118,10 @@ impl Headers {
         headers.read_answers(answers, &mut macros)?;
         headers.measure(manifest, toolchain, &macros)?;
         if headers.version < 0x3000_0000 {
-            return Err(format!("these are headers of OpenSSL {:#010x}, and 3.0 is the oldest that is supported", headers.version));
+            return Err(format!(
+                "these are headers of OpenSSL {:#010x}, and 3.0 is the oldest that is supported",
+                headers.version
+            ));
         }
         Ok(headers)
     }
@@ -130,7 +161,8 @@ impl Headers {
                     }
                 }
                 _ if braces == 0 && declarations.get(at + 1) == Some(&"(") && wanted.contains(token) => {
-                    let inside_pointer = parentheses == 1 && at >= 2 && declarations[at - 2..at] == ["(", "*"];
+                    let inside_pointer =
+                        parentheses == 1 && at >= 2 && declarations[at - 2..at] == ["(", "*"];
                     if candidate.is_none() && (parentheses == 0 || inside_pointer) {
                         candidate = Some(token.to_owned());
                     }
@@ -141,25 +173,40 @@ impl Headers {
     }
 
     /// Reads what stands after the mark: `"kind:name" tokens… "end"`.
-    fn read_answers(&mut self, answers: &[&str], macros: &mut BTreeMap<String, Vec<String>>) -> Result<(), String> {
+    fn read_answers(
+        &mut self,
+        answers: &[&str],
+        macros: &mut BTreeMap<String, Vec<String>>,
+    ) -> Result<(), String> {
         let mut rest = answers;
         while let Some(at) = rest.iter().position(|token| token.starts_with("\"ext:")) {
             let label = rest[at].trim_matches('"');
             let after = &rest[at + 1..];
-            let end = after.iter().position(|&token| token == "\"ext_end\"").ok_or("the preprocessor lost an answer's end")?;
+            let end = after
+                .iter()
+                .position(|&token| token == "\"ext_end\"")
+                .ok_or("the preprocessor lost an answer's end")?;
             let value = || after[..end].iter().map(|&token| token.to_owned()).collect();
             let mut parts = label.splitn(3, ':').skip(1);
             let name = match (parts.next(), parts.next()) {
                 (Some("impostor"), Some(name)) => {
-                    return Err(format!("these are headers of {name}, which is not supported: OpenSSL 3.0 or later is needed"));
+                    return Err(format!(
+                        "these are headers of {name}, which is not supported: OpenSSL 3.0 or later is needed"
+                    ));
                 }
                 (Some(kind), Some(name)) => (kind, name.to_owned()),
                 _ => return Err(format!("{label} is no answer")),
             };
             match name {
-                ("off", name) => drop(self.features_off.insert(name)),
-                ("macro", name) => drop(self.expansions.insert(name, value())),
-                (_, name) => drop(macros.insert(name, value())),
+                ("off", name) => {
+                    self.features_off.insert(name);
+                }
+                ("macro", name) => {
+                    self.expansions.insert(name, value());
+                }
+                (_, name) => {
+                    macros.insert(name, value());
+                }
             }
             rest = &after[end..];
         }
@@ -185,7 +232,10 @@ impl Headers {
                 None => {}
             }
         }
-        let enums = manifest.types.iter().filter(|found| matches!(found.definition, Definition::Enum) && self.has_type(&found.c_name));
+        let enums = manifest
+            .types
+            .iter()
+            .filter(|found| matches!(found.definition, Definition::Enum) && self.has_type(&found.c_name));
         let mut sized = vec![("time_t", "time_t"), ("off_t", "off_t")];
         sized.extend(enums.map(|found| (found.name.as_str(), found.c_name.as_str())));
         let values = measure(toolchain, &numbers, &sized)?;
@@ -215,7 +265,8 @@ fn names_probe(manifest: &Manifest) -> String {
     for (condition, name) in IMPOSTORS {
         ask(condition, "impostor", name, "");
     }
-    let features: BTreeSet<&str> = manifest.features.iter().map(String::as_str).chain(OTHER_FEATURES.iter().copied()).collect();
+    let features: BTreeSet<&str> =
+        manifest.features.iter().map(String::as_str).chain(OTHER_FEATURES.iter().copied()).collect();
     for feature in features {
         ask(&format!("OPENSSL_NO_{feature}"), "off", feature, "");
     }
@@ -247,7 +298,11 @@ fn string_literal(name: &str, expansion: &[String]) -> Result<String, String> {
     let mut text = String::new();
     for token in expansion.iter().filter(|token| !matches!(token.as_str(), "(" | ")")) {
         let inside = token.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        text.push_str(inside.filter(|inside| !inside.contains('\\')).ok_or_else(|| format!("{name} is no plain string"))?);
+        text.push_str(
+            inside
+                .filter(|inside| !inside.contains('\\'))
+                .ok_or_else(|| format!("{name} is no plain string"))?,
+        );
     }
     Ok(format!("c\"{text}\""))
 }
@@ -277,7 +332,8 @@ fn measure(toolchain: &Toolchain, numbers: &[&str], sized: &[(&str, &str)]) -> R
     text.push_str("\n0};\n");
     let object = toolchain.object("values", &text)?;
     let at = object.windows(START.len()).position(|window| window == START);
-    let values = at.and_then(|at| object.get(at + START.len()..)).ok_or("the object file does not have the values")?;
+    let values =
+        at.and_then(|at| object.get(at + START.len()..)).ok_or("the object file does not have the values")?;
     let values = values.chunks_exact(LENGTH).take(numbers.len() + sized.len()).map(|chunk| {
         let magnitude = chunk[..8].iter().fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
         if chunk[8] == 1 { i128::from(magnitude.cast_signed()) } else { i128::from(magnitude) }
@@ -292,7 +348,12 @@ fn measure(toolchain: &Toolchain, numbers: &[&str], sized: &[(&str, &str)]) -> R
 /// # Errors
 ///
 /// The names that are declared wrongly.
-pub fn check(manifest: &Manifest, headers: &Headers, toolchain: &Toolchain, exact: bool) -> Result<(), String> {
+pub fn check(
+    manifest: &Manifest,
+    headers: &Headers,
+    toolchain: &Toolchain,
+    exact: bool,
+) -> Result<(), String> {
     if !toolchain.can_check() {
         return Ok(());
     }
@@ -343,7 +404,10 @@ fn check_source(manifest: &Manifest, headers: &Headers) -> String {
                     let _ = writeln!(text, "typedef {word} {{ {body} }} {own};");
                 }
                 if there && usable {
-                    let _ = writeln!(text, "_Static_assert(sizeof({own}) == sizeof({name}), \"{name} is of another size\");");
+                    let _ = writeln!(
+                        text,
+                        "_Static_assert(sizeof({own}) == sizeof({name}), \"{name} is of another size\");"
+                    );
                     for field in fields {
                         let field_name = &field.name;
                         let _ = writeln!(
@@ -352,7 +416,12 @@ fn check_source(manifest: &Manifest, headers: &Headers) -> String {
                         );
                         let ours_alone = matches!(&field.ctype, CType::Named(of) if !headers.has_type(of));
                         if !ours_alone || is_plain(&field.ctype) {
-                            compare(&mut text, name, &format!("(({own} *)0)->{field_name}"), &format!("(({name} *)0)->{field_name}"));
+                            compare(
+                                &mut text,
+                                name,
+                                &format!("(({own} *)0)->{field_name}"),
+                                &format!("(({name} *)0)->{field_name}"),
+                            );
                         }
                     }
                 }
@@ -382,7 +451,9 @@ fn known(manifest: &Manifest, headers: &Headers, ctype: &CType) -> bool {
         CType::Named(name) => {
             let record = manifest.types.iter().find(|found| found.name == *name);
             match record.map(|found| &found.definition) {
-                Some(Definition::Record { fields, .. }) => fields.iter().all(|field| known(manifest, headers, &field.ctype)),
+                Some(Definition::Record { fields, .. }) => {
+                    fields.iter().all(|field| known(manifest, headers, &field.ctype))
+                }
                 Some(_) => headers.has_type(name),
                 None => true,
             }

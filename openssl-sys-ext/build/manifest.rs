@@ -58,7 +58,11 @@ pub enum Definition {
     Enum,
     /// The text after `typedef`, and the type it names.
     Alias(String, CType),
-    Record { union: bool, body: String, fields: Vec<Declaration> },
+    Record {
+        union: bool,
+        body: String,
+        fields: Vec<Declaration>,
+    },
 }
 
 impl Manifest {
@@ -72,7 +76,12 @@ impl Manifest {
             let path = folder.join(name);
             std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
         };
-        Self::parse(&text("types.txt")?, &text("functions.txt")?, &text("macros.txt")?, &text("constants.txt")?)
+        Self::parse(
+            &text("types.txt")?,
+            &text("functions.txt")?,
+            &text("macros.txt")?,
+            &text("constants.txt")?,
+        )
     }
 
     /// Makes sense of the files' texts.
@@ -93,7 +102,9 @@ impl Manifest {
                 Definition::Enum => Kind::Enum,
                 Definition::Record { .. } => Kind::Plain,
                 Definition::Alias(_, CType::Function(_)) => Kind::Function,
-                Definition::Alias(_, CType::Pointer { to, .. }) if matches!(**to, CType::Function(_)) => Kind::FunctionPointer,
+                Definition::Alias(_, CType::Pointer { to, .. }) if matches!(**to, CType::Function(_)) => {
+                    Kind::FunctionPointer
+                }
                 Definition::Alias(..) => Kind::Plain,
             };
             if manifest.kinds.insert(found.name.clone(), kind).is_some() {
@@ -202,7 +213,10 @@ fn read_constant(line: &str) -> Result<Constant, String> {
     ];
     let (ctype, rest) = line.split_once(' ').ok_or("a type, a name and a value expected")?;
     let (name, literal) = rest.split_once(' ').ok_or("a type, a name and a value expected")?;
-    let (_, rust) = TYPES.iter().find(|(c, _)| *c == ctype).ok_or_else(|| format!("`{ctype}` is no type of a constant"))?;
+    let (_, rust) = TYPES
+        .iter()
+        .find(|(c, _)| *c == ctype)
+        .ok_or_else(|| format!("`{ctype}` is no type of a constant"))?;
     Ok(Constant { name: name.to_owned(), rust, literal: literal.trim().to_owned() })
 }
 
@@ -237,6 +251,7 @@ fn read_record(text: &str) -> Result<Type, String> {
     let fields = body.split(';').map(str::trim).filter(|field| !field.is_empty());
     let fields = fields.map(ctype::declaration).collect::<Result<Vec<_>, _>>()?;
     let name = name.trim().to_owned();
-    let definition = Definition::Record { union: head.starts_with("union"), body: body.trim().to_owned(), fields };
+    let definition =
+        Definition::Record { union: head.starts_with("union"), body: body.trim().to_owned(), fields };
     Ok(Type { c_name: name.clone(), name, definition })
 }

@@ -13,7 +13,8 @@ use std::process::Command;
 use generate::{Generated, Strictness};
 
 fn generated(build: cc::Build, strictness: Strictness) -> Generated {
-    generate::generate(&common::manifest(), &common::toolchain(build), strictness).unwrap_or_else(|error| panic!("{error}"))
+    generate::generate(&common::manifest(), &common::toolchain(build), strictness)
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn absent(generated: &Generated) -> BTreeSet<&str> {
@@ -89,8 +90,20 @@ fn a_distributions_flags_do_no_harm() {
             build.compiler(name);
         }
         for flag in [
-            "-flto", "-Werror", "-Wall", "-Wextra", "-Wconversion", "-Wcast-qual", "-Wpedantic", "-Werror=implicit-function-declaration",
-            "-Werror=strict-prototypes", "-O2", "-g", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-fPIC",
+            "-flto",
+            "-Werror",
+            "-Wall",
+            "-Wextra",
+            "-Wconversion",
+            "-Wcast-qual",
+            "-Wpedantic",
+            "-Werror=implicit-function-declaration",
+            "-Werror=strict-prototypes",
+            "-O2",
+            "-g",
+            "-fstack-protector-strong",
+            "-D_FORTIFY_SOURCE=2",
+            "-fPIC",
         ] {
             build.flag(flag);
         }
@@ -134,19 +147,26 @@ fn a_32_bit_machine_agrees_with_the_manifest() {
     assert!(found.rust.contains("size_of::<libc::time_t>() == 4"), "time_t is another");
     // Options have 64 bits on every machine; what C declares as `long` follows the machine.
     assert!(found.rust.contains("pub fn SSL_set_options(s: *mut openssl_sys::SSL, op: u64) -> u64;"));
-    assert!(found.rust.contains("pub unsafe fn SSL_set_mode(ssl: *mut openssl_sys::SSL, mode: core::ffi::c_long) -> core::ffi::c_long"));
+    assert!(found.rust.contains(
+        "pub unsafe fn SSL_set_mode(ssl: *mut openssl_sys::SSL, mode: core::ffi::c_long) -> core::ffi::c_long"
+    ));
 }
 
 /// Types are the same everywhere, so that code which mentions them compiles everywhere.
 #[test]
 fn types_and_constants_are_there_on_every_version() {
     let found = generated(common::build(), Strictness::Abi);
-    for name in ["pub struct OSSL_ECHSTORE ", "pub struct SSL_POLL_ITEM ", "pub type SSL_new_pending_conn_cb_fn "] {
+    for name in
+        ["pub struct OSSL_ECHSTORE ", "pub struct SSL_POLL_ITEM ", "pub type SSL_new_pending_conn_cb_fn "]
+    {
         assert!(found.rust.contains(name), "{name} is missing");
     }
     assert!(found.rust.contains("pub const SSL_ERROR_WANT_RETRY_VERIFY: core::ffi::c_int = 12;"));
     // Of 4.0 and of 3.2, with their values on 3.0 too.
-    assert!(found.rust.contains("pub const SSL_OP_PREFER_NO_DHE_KEX: u64 = 34359738368;") || found.rust.contains("pub const SSL_OP_PREFER_NO_DHE_KEX: u64 = 0x800000000;"));
+    assert!(
+        found.rust.contains("pub const SSL_OP_PREFER_NO_DHE_KEX: u64 = 34359738368;")
+            || found.rust.contains("pub const SSL_OP_PREFER_NO_DHE_KEX: u64 = 0x800000000;")
+    );
 }
 
 /// The literal of the manifest is what the newest headers say, and never a stand-in.
@@ -155,7 +175,10 @@ fn every_constant_has_the_value_that_c_prints() {
     let manifest = common::manifest();
     let found = generated(common::build(), Strictness::Abi);
     let folder = common::scratch();
-    let headers = ["ssl", "tls1", "dtls1", "srtp", "bio", "err", "x509_vfy", "x509v3", "ct", "ocsp", "store", "async", "comp", "trace", "conf", "crypto", "evp", "objects", "pem", "sslerr"];
+    let headers = [
+        "ssl", "tls1", "dtls1", "srtp", "bio", "err", "x509_vfy", "x509v3", "ct", "ocsp", "store", "async",
+        "comp", "trace", "conf", "crypto", "evp", "objects", "pem", "sslerr",
+    ];
     let mut source = String::from("#include <stdio.h>\n");
     for header in headers {
         source.push_str(&format!("#include <openssl/{header}.h>\n"));
@@ -167,13 +190,24 @@ fn every_constant_has_the_value_that_c_prints() {
         source.push_str(&format!("#ifdef {name}\nprintf(\"{name} \"); SHOW({name});\n#endif\n"));
     }
     for constant in manifest.constants.iter().filter(|constant| constant.rust.contains("CStr")) {
-        source.push_str(&format!("#ifdef {0}\nprintf(\"{0} - c\\\"%s\\\"\\n\", {0});\n#endif\n", constant.name));
+        source.push_str(&format!(
+            "#ifdef {0}\nprintf(\"{0} - c\\\"%s\\\"\\n\", {0});\n#endif\n",
+            constant.name
+        ));
     }
     source.push_str("return 0; }\n");
     let path = folder.join("constants.c");
     std::fs::write(&path, source).unwrap();
     let program = folder.join("constants");
-    let compiled = common::build().get_compiler().to_command().arg("-w").arg(&path).arg("-o").arg(&program).status().unwrap();
+    let compiled = common::build()
+        .get_compiler()
+        .to_command()
+        .arg("-w")
+        .arg(&path)
+        .arg("-o")
+        .arg(&program)
+        .status()
+        .unwrap();
     assert!(compiled.success());
     let output = String::from_utf8(Command::new(&program).output().unwrap().stdout).unwrap();
 

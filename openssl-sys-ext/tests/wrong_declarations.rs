@@ -31,7 +31,9 @@ impl Installed {
     fn names_refused(&self, manifest: &Manifest) -> BTreeSet<String> {
         let error = check(manifest, &self.headers, &self.toolchain, false).unwrap_err();
         let first = error.lines().next().unwrap();
-        let names = first.strip_prefix("declared differently from the installed header: ").unwrap_or_else(|| panic!("{error}"));
+        let names = first
+            .strip_prefix("declared differently from the installed header: ")
+            .unwrap_or_else(|| panic!("{error}"));
         names.split(", ").map(str::to_owned).collect()
     }
 
@@ -40,7 +42,9 @@ impl Installed {
         let mut manifest = self.manifest.clone();
         let mut changed = BTreeSet::new();
         for item in &mut manifest.functions {
-            if let Some(wrong) = change(&item.prototype).filter(|_| self.headers.declared.contains_key(&item.name)) {
+            if let Some(wrong) =
+                change(&item.prototype).filter(|_| self.headers.declared.contains_key(&item.name))
+            {
                 item.prototype = wrong;
                 changed.insert(item.name.clone());
             }
@@ -124,14 +128,21 @@ fn another_pointee_is_refused() {
     installed.refuses(60, |prototype| in_parameters(prototype, &["SSL", "*"], "SSL_CTX *"));
     installed.refuses(60, |prototype| in_parameters(prototype, &["SSL_CTX", "*"], "SSL *"));
     installed.refuses(60, |prototype| in_parameters(prototype, &["BIO", "*"], "BIO **"));
-    installed.refuses(10, |prototype| in_parameters(prototype, &["STACK_OF", "(", "X509", ")"], "STACK_OF(X509_NAME)"));
+    installed.refuses(10, |prototype| {
+        in_parameters(prototype, &["STACK_OF", "(", "X509", ")"], "STACK_OF(X509_NAME)")
+    });
 }
 
 #[test]
 fn another_result_is_refused() {
     let installed = Installed::read();
     installed.refuses(400, |prototype| prototype.strip_prefix("int ").map(|rest| format!("long {rest}")));
-    installed.refuses(100, |prototype| prototype.strip_prefix("void ").filter(|rest| !rest.starts_with(['*', '('])).map(|rest| format!("int {rest}")));
+    installed.refuses(100, |prototype| {
+        prototype
+            .strip_prefix("void ")
+            .filter(|rest| !rest.starts_with(['*', '(']))
+            .map(|rest| format!("int {rest}"))
+    });
 }
 
 /// `const` is no part of the ABI, and differs between versions.
@@ -142,7 +153,9 @@ fn a_const_too_many_or_too_few_is_accepted() {
     for item in &mut manifest.functions {
         item.prototype = match item.prototype.contains("const ") {
             true => item.prototype.replace("const ", ""),
-            false => in_parameters(&item.prototype, &["SSL", "*"], "const SSL *").unwrap_or(item.prototype.clone()),
+            false => {
+                in_parameters(&item.prototype, &["SSL", "*"], "const SSL *").unwrap_or(item.prototype.clone())
+            }
         };
     }
     check(&manifest, &installed.headers, &installed.toolchain, false).unwrap();
@@ -154,10 +167,18 @@ fn a_callback_or_a_structure_of_another_shape_is_refused() {
     let mut manifest = installed.manifest.clone();
     for found in &mut manifest.types {
         match &mut found.definition {
-            Definition::Alias(text, _) if found.name == "SSL_psk_client_cb_func" => *text = text.replacen("unsigned int max_psk_len", "int max_psk_len", 1),
-            Definition::Alias(text, _) if found.name == "SSL_verify_cb" => *text = text.replacen("X509_STORE_CTX", "X509_STORE", 1),
-            Definition::Record { body, .. } if found.name == "BUF_MEM" => *body = body.replacen("size_t length", "int length", 1),
-            Definition::Record { body, .. } if found.name == "TLS_SESSION_TICKET_EXT" => *body = body.replacen("unsigned short", "short", 1),
+            Definition::Alias(text, _) if found.name == "SSL_psk_client_cb_func" => {
+                *text = text.replacen("unsigned int max_psk_len", "int max_psk_len", 1)
+            }
+            Definition::Alias(text, _) if found.name == "SSL_verify_cb" => {
+                *text = text.replacen("X509_STORE_CTX", "X509_STORE", 1)
+            }
+            Definition::Record { body, .. } if found.name == "BUF_MEM" => {
+                *body = body.replacen("size_t length", "int length", 1)
+            }
+            Definition::Record { body, .. } if found.name == "TLS_SESSION_TICKET_EXT" => {
+                *body = body.replacen("unsigned short", "short", 1)
+            }
             _ => {}
         }
     }
@@ -174,10 +195,13 @@ fn a_callback_or_a_structure_of_another_shape_is_refused() {
 fn a_wrong_line_stops_the_build_with_the_function_in_the_message() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("manifest");
     let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
-    let functions = text("functions.txt").replace("int SSL_has_pending(const SSL *s);", "int SSL_has_pending(const SSL *s, int all);");
-    let manifest = Manifest::parse(&text("types.txt"), &functions, &text("macros.txt"), &text("constants.txt")).unwrap();
+    let functions = text("functions.txt")
+        .replace("int SSL_has_pending(const SSL *s);", "int SSL_has_pending(const SSL *s, int all);");
+    let manifest =
+        Manifest::parse(&text("types.txt"), &functions, &text("macros.txt"), &text("constants.txt")).unwrap();
 
-    let error = generate::generate(&manifest, &common::toolchain(common::build()), Strictness::Abi).unwrap_err();
+    let error =
+        generate::generate(&manifest, &common::toolchain(common::build()), Strictness::Abi).unwrap_err();
 
     assert!(error.lines().next().unwrap().ends_with("header: SSL_has_pending"), "{error}");
 }

@@ -17,14 +17,17 @@ pub fn manifest() -> Manifest {
 pub fn scratch() -> PathBuf {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("generate-{}-{number}", std::process::id()));
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("generate-{}-{number}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     folder
 }
 
 /// Where the build found its headers.
 pub fn include_folders() -> Vec<PathBuf> {
-    env::split_paths(env!("OPENSSL_SYS_EXT_INCLUDE")).filter(|folder| !folder.as_os_str().is_empty()).collect()
+    env::split_paths(env!("OPENSSL_SYS_EXT_INCLUDE"))
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .collect()
 }
 
 /// Other installed OpenSSLs to test with: the prefixes in `LIBSSL_TEST_OPENSSL_DIRS`.
