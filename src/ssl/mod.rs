@@ -8,7 +8,9 @@ pub(crate) mod call;
 pub(crate) mod callbacks;
 mod handshake;
 mod io;
+mod name;
 pub(crate) mod state;
+mod states;
 
 use std::fmt;
 
@@ -18,6 +20,7 @@ use openssl_sys_ext as ext;
 
 pub use io::{ShutdownResult, ShutdownState};
 pub use state::Role;
+pub use states::HandshakeState;
 
 use crate::context::SslContextRef;
 use crate::error::Error;

@@ -1,0 +1,215 @@
+//! The name of the peer: what a client asks for (SNI), and what the peer's certificate must bear.
+
+use std::ffi::CStr;
+use std::net::IpAddr;
+use std::ptr;
+
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+use super::SslRef;
+use super::state::State;
+use crate::error::{Error, ErrorKind};
+use crate::ffi::strings;
+
+impl SslRef {
+    /// Sets the name that the server goes by: a DNS name, which is sent as SNI and which the certificate must bear, or
+    /// an IP address, which the certificate must bear and which is not sent.
+    ///
+    /// A trailing dot is dropped. An international name is given in its ASCII form (`xn--…`).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for what is neither: an empty name, one that is too long, one with a character that
+    /// no host name has, or numbers that are no address.
+    ///
+    /// C: [`SSL_set_tlsext_host_name(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_servername_callback/),
+    /// [`SSL_set1_host(3)`](https://docs.openssl.org/master/man3/SSL_set1_host/)
+    #[doc(alias = "SSL_set_tlsext_host_name")]
+    #[doc(alias = "SSL_set1_host")]
+    #[doc(alias = "SSL_set1_dnsname")]
+    #[doc(alias = "SSL_set1_ipaddr")]
+    pub fn set_server_name(&mut self, name: &str) -> Result<(), Error> {
+        if let Ok(address) = name.parse::<IpAddr>() {
+            self.set_verify_ip(Some(address))?;
+            return self.set_sni(None);
+        }
+        let name = name.strip_suffix('.').unwrap_or(name);
+        self.set_verify_host(Some(name))?;
+        self.set_sni(Some(name))
+    }
+
+    /// Sets the name that a client sends in its ClientHello, whatever is verified; `None` sends none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a NUL byte, [`ErrorKind::Refused`] for an empty name or one above 255 bytes.
+    ///
+    /// C: [`SSL_set_tlsext_host_name(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_servername_callback/)
+    #[doc(alias = "SSL_set_tlsext_host_name")]
+    pub fn set_sni(&mut self, name: Option<&str>) -> Result<(), Error> {
+        const CALL: &str = "SSL_set_tlsext_host_name";
+        let name = name.map(|name| strings::c_string(CALL, "the name", name)).transpose()?;
+        crate::error::clear();
+        let pointer = name.as_deref().map_or(ptr::null(), CStr::as_ptr);
+        // SAFETY: the object is live and borrowed for writing; C copies the string, and NULL means none.
+        match unsafe { ext::SSL_set_tlsext_host_name(self.as_ptr(), pointer) } {
+            1 => Ok(()),
+            _ => Err(Error::from_queue(CALL)),
+        }
+    }
+
+    /// The name that the client asked for, as the peer sent it or as it was set, or `None`.
+    ///
+    /// C: [`SSL_get_servername(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_servername_callback/)
+    #[doc(alias = "SSL_get_servername")]
+    #[doc(alias = "SSL_get_servername_type")]
+    pub fn sni(&self) -> Option<&[u8]> {
+        let ssl = self.as_ptr();
+        // SAFETY: the object is live, and the calls only read it.
+        unsafe {
+            // A resumed object whose session was taken away: C would read the name out of NULL.
+            if sys::SSL_session_reused(ssl) == 1 && ext::SSL_get_session(ssl).is_null() {
+                return None;
+            }
+            let kind = ext::SSL_get_servername_type(ssl);
+            if kind == -1 {
+                return None;
+            }
+            // The string is the object's or its session's; only calls on `&mut self` replace it.
+            strings::lend(sys::SSL_get_servername(ssl, kind)).map(CStr::to_bytes)
+        }
+    }
+
+    /// Sets the DNS name that the peer's certificate must bear, in place of any name and address before; `None` takes
+    /// both away. Nothing is sent: see [`set_server_name`](Self::set_server_name).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for what is no host name.
+    ///
+    /// C: [`X509_VERIFY_PARAM_set1_host(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
+    #[doc(alias = "SSL_set1_host")]
+    #[doc(alias = "SSL_set1_dnsname")]
+    #[doc(alias = "X509_VERIFY_PARAM_set1_host")]
+    pub fn set_verify_host(&mut self, name: Option<&str>) -> Result<(), Error> {
+        const CALL: &str = "SSL_set1_host";
+        if let Some(name) = name {
+            check_host(name).map_err(|why| Error::new(ErrorKind::InvalidInput, CALL).with_detail(why))?;
+        }
+        crate::error::clear();
+        let (data, len) = name.map_or((ptr::null(), 0), |name| (name.as_ptr().cast(), name.len()));
+        // SAFETY: the object is live and borrowed for writing, and lends its parameters (get0). C copies the name, which
+        // is not empty, so that its length counts; NULL takes names and addresses away.
+        let done = unsafe {
+            let param = sys::SSL_get0_param(self.as_ptr());
+            sys::X509_VERIFY_PARAM_set1_host(param, data, len) == 1
+                && sys::X509_VERIFY_PARAM_set1_ip(param, ptr::null(), 0) == 1
+        };
+        if done { Ok(()) } else { Err(Error::from_queue(CALL)) }
+    }
+
+    /// Sets the IP address that the peer's certificate must bear, in place of any name and address before; `None` takes
+    /// both away.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] if OpenSSL cannot store it.
+    ///
+    /// C: [`X509_VERIFY_PARAM_set1_ip(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
+    #[doc(alias = "SSL_set1_ipaddr")]
+    #[doc(alias = "X509_VERIFY_PARAM_set1_ip")]
+    pub fn set_verify_ip(&mut self, address: Option<IpAddr>) -> Result<(), Error> {
+        let (v4, v6);
+        let bytes: &[u8] = match address {
+            None => &[],
+            Some(IpAddr::V4(address)) => {
+                v4 = address.octets();
+                &v4
+            }
+            Some(IpAddr::V6(address)) => {
+                v6 = address.octets();
+                &v6
+            }
+        };
+        let data = if bytes.is_empty() { ptr::null() } else { bytes.as_ptr() };
+        crate::error::clear();
+        // SAFETY: the object is live and borrowed for writing, and lends its parameters (get0). C copies the bytes; NULL
+        // takes what was there away.
+        let done = unsafe {
+            let param = sys::SSL_get0_param(self.as_ptr());
+            sys::X509_VERIFY_PARAM_set1_ip(param, data, bytes.len()) == 1
+                && sys::X509_VERIFY_PARAM_set1_host(param, ptr::null(), 0) == 1
+        };
+        if done { Ok(()) } else { Err(Error::from_queue("SSL_set1_ipaddr")) }
+    }
+
+    /// Lets the handshake begin without a name to verify, where the context demands one: the peer may then be anybody
+    /// with a certificate from a trusted issuer. Names that are set are verified still.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] if there is no memory.
+    pub fn danger_accept_any_name(&mut self) -> Result<(), Error> {
+        State::of_mut(self)?.set_accepts_any_name();
+        Ok(())
+    }
+
+    /// The name in the peer's certificate that matched, once it was verified against one.
+    ///
+    /// C: [`SSL_get0_peername(3)`](https://docs.openssl.org/master/man3/SSL_set1_host/)
+    #[doc(alias = "SSL_get0_peername")]
+    pub fn peer_name(&self) -> Option<&[u8]> {
+        // SAFETY: the object is live and lends the string (get0), which only a handshake replaces.
+        unsafe { strings::lend(ext::SSL_get0_peername(self.as_ptr())) }.map(CStr::to_bytes)
+    }
+}
+
+/// OpenSSL takes more than is safe: a leading dot would match every name below, a wildcard another wildcard.
+fn check_host(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() {
+        return Err("the host name is empty");
+    }
+    if name.len() > 253 {
+        return Err("the host name is longer than 253 bytes");
+    }
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
+        return Err("the host name has a character that no host name has");
+    }
+    if name.split('.').any(|label| label.is_empty() || label.len() > 63) {
+        return Err("the host name has a label that is empty or longer than 63 bytes");
+    }
+    if name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Err("the host name ends in a number, and is no IP address");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_host;
+
+    #[test]
+    fn host_names_are_told_from_the_rest() {
+        for good in
+            ["localhost", "example.org", "a_b.example", "xn--bcher-kva.example", "1.example", &"a".repeat(63)]
+        {
+            assert_eq!(check_host(good), Ok(()), "{good}");
+        }
+        let long = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(63)].join(".");
+        let bad = [
+            "",
+            ".",
+            ".example.org",
+            "a..b",
+            "*.example.org",
+            "b\u{fc}cher.example",
+            "a\0b",
+            "127.1",
+            "[::1]",
+        ];
+        for bad in bad.into_iter().chain([long.as_str(), "fe80::1%lo", "a b", "example.org/"]) {
+            assert!(check_host(bad).is_err(), "{bad}");
+        }
+    }
+}
