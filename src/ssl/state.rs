@@ -51,11 +51,12 @@ impl State {
 
     /// The state of an object that is made if it is not there yet.
     pub(crate) fn of_mut(ssl: &mut SslRef) -> Result<&Self, Error> {
-        // SAFETY: the object is live.
-        if unsafe { Self::of(ssl.as_ptr()) }.is_none() {
-            Self::create(ssl, false)?;
-        }
         // SAFETY: the object is live for the borrow that is returned.
+        if let Some(state) = unsafe { Self::of(ssl.as_ptr()) } {
+            return Ok(state);
+        }
+        Self::create(ssl, false)?;
+        // SAFETY: as above.
         unsafe { Self::of(ssl.as_ptr()) }.ok_or_else(|| Error::new(ErrorKind::Unspecified, "SSL_get_ex_data"))
     }
 
