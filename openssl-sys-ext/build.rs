@@ -38,8 +38,13 @@ fn run() -> Result<(), String> {
     let mut build = cc::Build::new();
     if let Some(include) = &include {
         for folder in env::split_paths(include) {
-            println!("cargo::rerun-if-changed={}", folder.join("openssl/opensslv.h").display());
-            println!("cargo::rerun-if-changed={}", folder.join("openssl/opensslconf.h").display());
+            // Cargo takes what is not there for changed, and not every system has both in this place.
+            for header in ["openssl/opensslv.h", "openssl/configuration.h"] {
+                let header = folder.join(header);
+                if header.exists() {
+                    println!("cargo::rerun-if-changed={}", header.display());
+                }
+            }
             build.include(folder);
         }
     }
@@ -62,15 +67,13 @@ fn run() -> Result<(), String> {
         linked.iter().map(|name| format!("(\"{name}\", openssl_sys_ext::{name} as *const ()),\n")).collect();
     write("symbols.rs", &format!("[\n{rows}]\n"))?;
     if let Some(shim) = shim {
-        write("shim.c", &shim)?;
-        let msvc = build.try_get_compiler().is_ok_and(|compiler| compiler.is_like_msvc());
-        for flag in Toolchain::quiet_flags(msvc) {
-            build.flag(flag);
-        }
-        build.warnings(false).file(out.join("shim.c"));
+        // Compiled here and only archived by `cc`, whose own order of flags lets CFLAGS ask for an LTO object, and that no
+        // linker but the compiler's own can read.
+        toolchain.object("shim", &shim).map_err(|error| format!("the shim does not compile: {error}"))?;
+        build.object(out.join("shim.o"));
         build
             .try_compile("openssl_sys_ext_shim")
-            .map_err(|error| format!("the shim does not compile: {error}"))?;
+            .map_err(|error| format!("the shim cannot be archived: {error}"))?;
     }
     println!("cargo::metadata=version={version:x}");
     println!("cargo::metadata=absent={}", absent.join(","));

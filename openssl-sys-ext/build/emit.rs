@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use crate::generate::ctype::{self, CType, Kind, Signature, parameter_name, rust_name};
 use crate::generate::headers::{Headers, Linkage, argument, replace_name};
 use crate::generate::manifest::{Constant, Definition, Item, Manifest, Type};
+use crate::generate::toolchain::Toolchain;
 
 pub struct Output {
     pub rust: String,
@@ -60,10 +61,15 @@ pub fn emit(manifest: &Manifest, headers: &Headers) -> Result<Output, String> {
         }
         let _ = match source {
             Source::Symbol => writeln!(symbols, "    pub fn {name}{signature};"),
-            Source::Rust(body) => writeln!(inline, "#[inline]\npub unsafe fn {name}{signature} {{\n    {body}\n}}"),
+            Source::Rust(body) => {
+                writeln!(inline, "#[inline]\npub unsafe fn {name}{signature} {{\n    {body}\n}}")
+            }
             Source::Shim => {
                 shims.push_str(&shim(item)?);
-                writeln!(symbols, "    #[link_name = \"openssl_sys_ext_{name}\"]\n    pub fn {name}{signature};")
+                writeln!(
+                    symbols,
+                    "    #[link_name = \"openssl_sys_ext_{name}\"]\n    pub fn {name}{signature};"
+                )
             }
             Source::Absent => {
                 absent.push(name.clone());
@@ -75,7 +81,8 @@ pub fn emit(manifest: &Manifest, headers: &Headers) -> Result<Output, String> {
         return Err(wrong.join("; "));
     }
     let _ = writeln!(emitter.rust, "unsafe extern \"C\" {{\n{symbols}}}\n{inline}");
-    let shim = (!shims.is_empty()).then(|| format!("{}{shims}", crate::generate::headers::shim_head()));
+    let shim =
+        (!shims.is_empty()).then(|| format!("{}{shims}", crate::generate::headers::shim_head(manifest)));
     Ok(Output { rust: emitter.rust, shim, absent, linked })
 }
 
@@ -423,4 +430,20 @@ fn shim(item: &Item) -> Result<String, String> {
     let declaration = replace_name(prototype, name, &format!("openssl_sys_ext_{name}"));
     let give = if signature.result == CType::Void { "" } else { "return " };
     Ok(format!("{declaration};\n{declaration} {{ {give}{call}; }}\n"))
+}
+
+/// Has C take the manifest's types for every macro's arguments, without a cast of ours.
+///
+/// # Errors
+///
+/// The macros that do not take them.
+pub fn check_macros(manifest: &Manifest, headers: &Headers, toolchain: &Toolchain) -> Result<(), String> {
+    if !toolchain.can_check() {
+        return Ok(());
+    }
+    let mut source = crate::generate::headers::shim_head(manifest);
+    for item in manifest.macros.iter().filter(|item| headers.has(item)) {
+        let _ = writeln!(source, "#line 1 \"openssl-sys-ext: {}\"\n{}", item.name, shim(item)?);
+    }
+    toolchain.check_conversions("macros", &source)
 }

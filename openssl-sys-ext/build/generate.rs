@@ -43,7 +43,8 @@ pub struct Generated {
 pub enum Strictness {
     /// A difference of ABI is an error.
     Abi,
-    /// So are a name that is missing without a reason, and, on the version that the manifest was written from, a `const`.
+    /// So are a name that is missing without a reason, a macro whose arguments C has to be forced to take, and, on the
+    /// version that the manifest was written from, a `const`.
     Exact,
 }
 
@@ -66,6 +67,9 @@ pub fn generate(
     }
     let exact = strictness == Strictness::Exact && headers.version >= REFERENCE;
     headers::check(manifest, &headers, toolchain, exact)?;
+    if strictness == Strictness::Exact {
+        emit::check_macros(manifest, &headers, toolchain)?;
+    }
     let output = emit::emit(manifest, &headers)?;
     Ok(Generated {
         rust: output.rust,

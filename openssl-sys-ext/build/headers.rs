@@ -336,7 +336,8 @@ fn measure(toolchain: &Toolchain, numbers: &[&str], sized: &[(&str, &str)]) -> R
         at.and_then(|at| object.get(at + START.len()..)).ok_or("the object file does not have the values")?;
     let values = values.chunks_exact(LENGTH).take(numbers.len() + sized.len()).map(|chunk| {
         let magnitude = chunk[..8].iter().fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
-        if chunk[8] == 1 { i128::from(magnitude.cast_signed()) } else { i128::from(magnitude) }
+        // Of a negative number these are the lower 64 bits of the two's complement.
+        i128::from(magnitude) - if chunk[8] == 1 { 1 << 64 } else { 0 }
     });
     Ok(values.collect())
 }
@@ -376,7 +377,7 @@ pub fn check(
 }
 
 fn check_source(manifest: &Manifest, headers: &Headers) -> String {
-    let mut text = includes();
+    let mut text = shim_head(manifest);
     let line = |text: &mut String, name: &str| {
         let _ = writeln!(text, "#line 1 \"openssl-sys-ext: {name}\"");
     };
@@ -484,7 +485,13 @@ pub fn replace_name(declaration: &str, name: &str, new: &str) -> String {
     text
 }
 
-/// What the shim starts with.
-pub fn shim_head() -> String {
-    includes()
+/// What C that calls the macros starts with.
+///
+/// A stack that is first named in a parameter list would be known there only.
+pub fn shim_head(manifest: &Manifest) -> String {
+    let mut text = includes();
+    for found in manifest.types.iter().filter(|found| found.name.starts_with("stack_st_")) {
+        let _ = writeln!(text, "struct {};", found.name);
+    }
+    text
 }

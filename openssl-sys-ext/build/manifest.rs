@@ -90,11 +90,13 @@ impl Manifest {
     ///
     /// As [`Manifest::read`].
     pub fn parse(types: &str, functions: &str, macros: &str, constants: &str) -> Result<Self, String> {
-        let mut manifest = Self::default();
-        manifest.types = each_line("types.txt", types, read_type)?;
-        manifest.functions = each_line("functions.txt", functions, read_item)?;
-        manifest.macros = each_line("macros.txt", macros, read_item)?;
-        manifest.constants = each_line("constants.txt", constants, read_constant)?;
+        let mut manifest = Self {
+            functions: each_line("functions.txt", functions, read_item)?,
+            macros: each_line("macros.txt", macros, read_item)?,
+            constants: each_line("constants.txt", constants, read_constant)?,
+            types: each_line("types.txt", types, read_type)?,
+            ..Self::default()
+        };
         for found in &manifest.types {
             let kind = match &found.definition {
                 Definition::Sys => Kind::Sys,

@@ -24,17 +24,23 @@ impl Toolchain {
     }
 
     /// The flags that undo what CFLAGS may ask for and what would spoil a probe.
-    pub fn quiet_flags(msvc: bool) -> &'static [&'static str] {
+    fn quiet_flags(msvc: bool) -> &'static [&'static str] {
         if msvc { &["/w", "/WX-"] } else { &["-w", "-Wno-error", "-fno-lto"] }
     }
 
     fn command(&self, name: &str, source: &str) -> Result<(Command, bool), String> {
+        let (mut command, msvc) = self.bare_command(name, source)?;
+        command.args(Self::quiet_flags(msvc));
+        Ok((command, msvc))
+    }
+
+    fn bare_command(&self, name: &str, source: &str) -> Result<(Command, bool), String> {
         let compiler = self.build.try_get_compiler().map_err(|error| format!("no C compiler: {error}"))?;
         let msvc = compiler.is_like_msvc();
         let path = self.folder.join(format!("{name}.c"));
         std::fs::write(&path, source).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut command = compiler.to_command();
-        command.args(Self::quiet_flags(msvc)).stdin(Stdio::null());
+        command.stdin(Stdio::null());
         // Messages are read, so they are asked for in English.
         command.env("LC_ALL", "C");
         command.arg(path);
@@ -82,6 +88,21 @@ impl Toolchain {
         command.args(["-fsyntax-only"]).args(arguments);
         // All that is wrong is worth hearing.
         command.arg(if self.is_clang() { "-ferror-limit=0" } else { "-fmax-errors=0" });
+        Self::run(command).map(drop)
+    }
+
+    /// As [`Toolchain::check`], and pointers and integers must not be mixed up.
+    ///
+    /// # Errors
+    ///
+    /// What the compiler said.
+    pub fn check_conversions(&self, name: &str, source: &str) -> Result<(), String> {
+        // `-w`, which everything else here has, would silence these too.
+        let mut loud = self.clone();
+        loud.build.warnings(true);
+        let (mut command, _) = loud.bare_command(name, source)?;
+        command.args(["-Wno-error", "-Werror=incompatible-pointer-types", "-Werror=int-conversion"]);
+        command.args(["-fno-lto", "-fsyntax-only", "-Dconst="]);
         Self::run(command).map(drop)
     }
 

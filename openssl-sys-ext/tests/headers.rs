@@ -107,7 +107,13 @@ fn a_distributions_flags_do_no_harm() {
         ] {
             build.flag(flag);
         }
-        let found = generated(build, Strictness::Exact);
+        let found = generated(build.clone(), Strictness::Exact);
+        let shim = common::toolchain(build).object("shim", &found.shim.clone().unwrap()).unwrap();
+        let holds = |text: &[u8]| shim.windows(text.len()).any(|window| window == text);
+        assert!(
+            holds(b"openssl_sys_ext_") && !holds(b".gnu.lto_") && !shim.starts_with(b"BC"),
+            "{compiler:?}"
+        );
         assert_eq!(found.rust, expected.rust, "{compiler:?}");
         assert_eq!(found.shim, expected.shim, "{compiler:?}");
     }

@@ -19,7 +19,10 @@ use generate::toolchain::Toolchain;
 
 /// Declarations of openssl-sys that differ from the headers, and why nobody is hurt.
 const DIFFERENT: &[(&str, &str)] = &[
-    ("CRYPTO_get_ex_new_index", "its dup callback takes `void *` for `void **`: of one ABI, and declared rightly by this crate"),
+    (
+        "CRYPTO_get_ex_new_index",
+        "its dup callback takes `void *` for `void **`: of one ABI, and declared rightly by this crate",
+    ),
     ("BN_add_word", WORD),
     ("BN_div_word", WORD),
     ("BN_mod_word", WORD),
@@ -28,7 +31,8 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("BN_sub_word", WORD),
 ];
 
-const WORD: &str = "BN_ULONG is `unsigned long long` for `unsigned long`: of one width where BN_ULONG has 64 bits";
+const WORD: &str =
+    "BN_ULONG is `unsigned long long` for `unsigned long`: of one width where BN_ULONG has 64 bits";
 
 /// A function as openssl-sys declares it; several, where it has several for several versions.
 type Declared = BTreeMap<String, Vec<Signature>>;
@@ -46,7 +50,10 @@ fn openssl_sys_agrees_with_the_installed_headers() {
     let ours = common::manifest();
     let ours = ours.items();
     for name in refused.iter().map(String::as_str).filter(|name| !ours.contains_key(name)) {
-        assert!(!used.contains(name), "openssl-sys declares {name} differently from the header, and the safe crate uses it");
+        assert!(
+            !used.contains(name),
+            "openssl-sys declares {name} differently from the header, and the safe crate uses it"
+        );
     }
     let new: Vec<_> = refused.iter().filter(|name| !known.contains(name.as_str())).collect();
     assert!(new.is_empty(), "openssl-sys declares these differently from the headers: {new:?}");
@@ -59,9 +66,13 @@ fn refused(source: &RustSource, headers: &Headers, toolchain: &Toolchain) -> BTr
     let mut left: BTreeSet<&String> = source.functions.keys().filter(declared).collect();
     let most = source.functions.values().map(Vec::len).max().unwrap_or(0);
     for round in 0..most {
-        let Err(error) = check(&source.manifest(&left, round), headers, toolchain, false) else { return BTreeSet::new() };
+        let Err(error) = check(&source.manifest(&left, round), headers, toolchain, false) else {
+            return BTreeSet::new();
+        };
         let first = error.lines().next().unwrap();
-        let wrong = first.strip_prefix("declared differently from the installed header: ").unwrap_or_else(|| panic!("{error}"));
+        let wrong = first
+            .strip_prefix("declared differently from the installed header: ")
+            .unwrap_or_else(|| panic!("{error}"));
         let wrong: BTreeSet<&str> = wrong.split(", ").collect();
         left.retain(|name| wrong.contains(name.as_str()));
     }
@@ -71,12 +82,18 @@ fn refused(source: &RustSource, headers: &Headers, toolchain: &Toolchain) -> BTr
 fn openssl_sys_folder() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    let output = Command::new(cargo).args(["metadata", "--format-version", "1", "--offline", "--manifest-path"]).arg(manifest).output().unwrap();
+    let output = Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--offline", "--manifest-path"])
+        .arg(manifest)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     let paths = text.split("\"manifest_path\":\"").skip(1).filter_map(|rest| rest.split('"').next());
     let folders = paths.filter_map(|path| Path::new(path).parent().map(Path::to_owned));
-    let name = |folder: &PathBuf| folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("openssl-sys-0"));
+    let name = |folder: &PathBuf| {
+        folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("openssl-sys-0"))
+    };
     folders.into_iter().find(name).expect("openssl-sys among the dependencies")
 }
 
@@ -113,13 +130,18 @@ struct RustSource {
 impl RustSource {
     fn read(folder: &Path) -> Self {
         let mut source = Self::default();
-        let texts: Vec<String> = rust_files(folder).iter().map(|path| without_comments(&fs::read_to_string(path).unwrap())).collect();
+        let texts: Vec<String> = rust_files(folder)
+            .iter()
+            .map(|path| without_comments(&fs::read_to_string(path).unwrap()))
+            .collect();
         let files: Vec<Vec<&str>> = texts.iter().map(|text| tokens(text)).collect();
         for file in &files {
             for (at, _) in file.windows(2).enumerate().filter(|(_, pair)| pair == &["pub", "type"]) {
                 let rest = &file[at + 2..];
                 let end = rest.iter().position(|&token| token == ";").unwrap();
-                source.aliases.insert(rest[0].to_owned(), rest[2..end].iter().map(|&token| token.to_owned()).collect());
+                source
+                    .aliases
+                    .insert(rest[0].to_owned(), rest[2..end].iter().map(|&token| token.to_owned()).collect());
             }
         }
         for file in &files {
@@ -177,7 +199,11 @@ impl RustSource {
             result = self.rust_type(rest, &mut at);
         }
         if rest[at] == ";" {
-            self.functions.entry(name.to_owned()).or_default().push(Signature { result, parameters, variadic });
+            self.functions.entry(name.to_owned()).or_default().push(Signature {
+                result,
+                parameters,
+                variadic,
+            });
         }
     }
 
@@ -304,7 +330,8 @@ fn print(ctype: &CType, inner: &str) -> String {
         CType::Pointer { to, .. } if matches!(**to, CType::Function(_)) => print(to, &format!("(*{inner})")),
         CType::Pointer { to, .. } => print(to, &format!("*{inner}")),
         CType::Function(signature) => {
-            let mut parameters: Vec<_> = signature.parameters.iter().map(|parameter| print(&parameter.ctype, "")).collect();
+            let mut parameters: Vec<_> =
+                signature.parameters.iter().map(|parameter| print(&parameter.ctype, "")).collect();
             if signature.variadic {
                 parameters.push("...".to_owned());
             }

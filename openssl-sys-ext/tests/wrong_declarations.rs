@@ -205,3 +205,25 @@ fn a_wrong_line_stops_the_build_with_the_function_in_the_message() {
 
     assert!(error.lines().next().unwrap().ends_with("header: SSL_has_pending"), "{error}");
 }
+
+/// C gives a macro no types, but it does know how many arguments it takes, and that a pointer is no integer.
+#[test]
+fn a_macro_of_another_shape_is_refused() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("manifest");
+    let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    for (right, wrong, name) in [
+        ("SSL_set_mode(SSL *ssl, long mode)", "SSL_set_mode(SSL *ssl)", "SSL_set_mode"),
+        ("SSL_set_mode(SSL *ssl, long mode)", "SSL_set_mode(SSL_CTX *ssl, long mode)", "SSL_set_mode"),
+        ("SSL_set_mode(SSL *ssl, long mode)", "SSL_set_mode(SSL *ssl, void *mode)", "SSL_set_mode"),
+    ] {
+        let macros = text("macros.txt").replace(right, wrong);
+        let manifest =
+            Manifest::parse(&text("types.txt"), &text("functions.txt"), &macros, &text("constants.txt"))
+                .unwrap();
+
+        let error = generate::generate(&manifest, &common::toolchain(common::build()), Strictness::Exact)
+            .unwrap_err();
+
+        assert!(error.contains(name), "{wrong}: {error}");
+    }
+}
