@@ -1,12 +1,36 @@
 //! Channels: what a connection runs over.
 //!
-//! | channel | what it is |
-//! |---|---|
-//! | any `Read + Write`, owned or `&mut` | a BIO over Rust |
+//! | channel | what it is | reading ahead |
+//! |---|---|---|
+//! | any [`Read`](std::io::Read) + [`Write`](std::io::Write), owned or `&mut` | a BIO over Rust | no |
+//! | [`ReadAhead`] | the same, with a buffer for what libssl did not ask for yet | yes |
+//! | [`Socket`] | OpenSSL's own socket BIO: kernel TLS and sendfile work | no |
+//! | [`Pair`] | a BIO pair, no I/O: bytes go in, bytes come out | the pair's buffer |
+//! | [`Existing`] | the BIOs that C already gave the object | whatever C chose |
+//!
+//! # SIGPIPE
+//!
+//! Writing to a socket whose peer is gone raises SIGPIPE, which ends a process that does not ignore it. Rust's runtime
+//! ignores it before `main`; in a program whose `main` is C's nobody does. What keeps it away is the write itself:
+//! [`TcpStream`](std::net::TcpStream) and [`UnixStream`](std::os::unix::net::UnixStream) never raise it, [`Pair`] does
+//! no I/O, and [`Socket`] raises it unless the OpenSSL that runs is 4.0 or later.
 
-use std::io;
+mod ahead;
+mod attach;
+mod core;
+mod existing;
+mod handle;
+mod method;
+mod pair;
+mod socket;
+mod stream;
 
-use crate::ssl::SslRef;
+pub use ahead::ReadAhead;
+pub use existing::Existing;
+pub use pair::{Pair, PairMut};
+pub use socket::Socket;
+
+pub(crate) use stream::{set_stream, take_suspension, take_transport_error};
 
 /// What a connection runs over. Sealed: this crate's channel types, and every `Read + Write`.
 pub trait Channel: sealed::Attach {
@@ -54,17 +78,4 @@ pub(crate) mod sealed {
         /// The transport's own; a panic goes through to the caller.
         fn flush(held: &mut Self::Held) -> std::io::Result<()>;
     }
-}
-
-/// The error that a transport written in Rust returned in the last call into C on this thread, unchanged.
-/// `WouldBlock` is none: it is a suspension.
-pub(crate) fn take_transport_error(ssl: &SslRef) -> Option<io::Error> {
-    let _ = ssl;
-    None
-}
-
-/// As [`take_transport_error`], for the `WouldBlock` or `TimedOut` that a suspension goes back to.
-pub(crate) fn take_suspension(ssl: &SslRef) -> Option<io::Error> {
-    let _ = ssl;
-    None
 }

@@ -2,6 +2,9 @@
 //!
 //! Symbols are gated by the headers this crate was compiled with; behaviour by the version that runs.
 
+pub(crate) mod bio;
+pub(crate) mod ssl;
+
 use std::sync::OnceLock;
 
 use openssl_sys as sys;

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 type Payload = Box<dyn Any + Send>;
 
@@ -11,14 +12,19 @@ type Payload = Box<dyn Any + Send>;
 #[derive(Default)]
 struct Frame {
     first: Cell<Option<Payload>>,
-    outer: Cell<Option<NonNull<Frame>>>,
+    number: Cell<u64>,
 }
 
 thread_local! {
     static INNERMOST: Cell<Option<NonNull<Frame>>> = const { Cell::new(None) };
-    /// Counts the frames of this thread, so that what a transport reports can be told from an earlier call's.
-    static CALLS: Cell<u64> = const { Cell::new(0) };
+    /// The number of the frame that was pushed last, and of the one that was popped last.
+    static PUSHED: Cell<u64> = const { Cell::new(0) };
+    static POPPED: Cell<u64> = const { Cell::new(0) };
 }
+
+/// How many threads have numbered frames. Each has a range of its own, as objects move between threads.
+static THREADS: AtomicU64 = AtomicU64::new(1);
+const RANGE: u32 = 40;
 
 /// Runs user code beneath C frames. `None` says that it panicked: report failure to C.
 ///
@@ -51,9 +57,17 @@ pub(crate) fn enter<T>(call: impl FnOnce() -> T, poison: impl FnOnce()) -> T {
     result
 }
 
-/// The number of the innermost call on this thread. It never repeats.
-pub(crate) fn current_call() -> u64 {
-    CALLS.try_with(Cell::get).unwrap_or_default()
+/// The number of the innermost call under way on this thread; `None` if C called OpenSSL itself. It never repeats, so
+/// what a transport reported in one call can be told from what it reported in another.
+pub(crate) fn current_call() -> Option<u64> {
+    let innermost = INNERMOST.try_with(Cell::get).unwrap_or_default()?;
+    // SAFETY: as in `keep_first`.
+    Some(unsafe { innermost.as_ref() }.number.get())
+}
+
+/// The number of the call that ended last on this thread.
+pub(crate) fn last_call() -> Option<u64> {
+    POPPED.try_with(Cell::get).ok().filter(|number| *number != 0)
 }
 
 /// Drops a value whose destructor is the user's, where a panic must not go on.
@@ -65,21 +79,32 @@ pub(crate) fn drop_contained<T>(value: T) {
 
 struct Pop {
     outer: Option<NonNull<Frame>>,
+    number: u64,
 }
 
 impl Drop for Pop {
     fn drop(&mut self) {
         let _ = INNERMOST.try_with(|innermost| innermost.set(self.outer));
+        let _ = POPPED.try_with(|popped| popped.set(self.number));
     }
 }
 
 fn push(frame: &Frame) -> Pop {
-    let _ = CALLS.try_with(|calls| calls.set(calls.get().wrapping_add(1)));
+    let number = PUSHED.try_with(next).unwrap_or_default();
+    frame.number.set(number);
     // Without thread-locals (the thread is exiting) the frame is not found, and panics are dropped.
     let outer =
         INNERMOST.try_with(|innermost| innermost.replace(Some(NonNull::from(frame)))).unwrap_or_default();
-    frame.outer.set(outer);
-    Pop { outer }
+    Pop { outer, number }
+}
+
+fn next(pushed: &Cell<u64>) -> u64 {
+    let number = match pushed.get() {
+        0 => THREADS.fetch_add(1, Ordering::Relaxed) << RANGE,
+        last => last.wrapping_add(1),
+    };
+    pushed.set(number);
+    number
 }
 
 fn keep_first(payload: Payload) {
@@ -145,6 +170,16 @@ mod tests {
             },
             || unreachable!("the outer call saw no panic"),
         );
+    }
+
+    #[test]
+    fn each_call_has_a_number_of_its_own() {
+        let number = || enter(|| (current_call(), enter(current_call, || ()), last_call()), || ());
+        let (outer, inner, popped) = number();
+        assert!(outer.is_some() && inner.is_some() && outer != inner);
+        assert_eq!((popped, last_call(), current_call()), (inner, outer, None));
+        let elsewhere = std::thread::spawn(number).join().unwrap();
+        assert_ne!(elsewhere.0, outer);
     }
 
     #[test]

@@ -1,0 +1,259 @@
+//! What lies between a stream and the BIO: what a stream answers is judged here, before C believes it.
+
+use std::ffi::c_int;
+use std::io;
+use std::ptr::{self, NonNull};
+
+use super::ahead::Buffer;
+use crate::error::{self, ErrorStack};
+use crate::ffi::{bytes, panics};
+
+/// What the trampolines know about a stream; its first field, whatever the stream's type is.
+pub(super) struct Core {
+    calls: &'static Calls,
+    /// The first failure of a call, and the last suspension, each with the call's number.
+    failure: Option<Kept>,
+    suspension: Option<Kept>,
+    pub(super) ahead: Option<Buffer>,
+    eof: bool,
+    /// A flush would have blocked. C was told that it went well, and the next read makes up for it.
+    flush_due: bool,
+    /// The stream panicked: nobody knows what state it is in.
+    broken: bool,
+}
+
+/// The stream's own methods. Each takes a pointer to the core, with the whole state behind it, and touches all of the
+/// state but the core.
+pub(super) struct Calls {
+    pub(super) read: unsafe fn(NonNull<Core>, &mut [u8]) -> io::Result<usize>,
+    pub(super) write: unsafe fn(NonNull<Core>, &[u8]) -> io::Result<usize>,
+    pub(super) flush: unsafe fn(NonNull<Core>) -> io::Result<()>,
+    /// Frees the whole state; a panic of the stream's destructor stays inside.
+    pub(super) free: unsafe fn(NonNull<Core>),
+}
+
+struct Kept {
+    call: Option<u64>,
+    error: io::Error,
+}
+
+/// How one BIO operation went.
+pub(super) enum Step {
+    Moved(usize),
+    End,
+    Wants(Direction, c_int),
+    Failed(c_int),
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Direction {
+    Read,
+    Write,
+}
+
+impl Core {
+    pub(super) fn new(calls: &'static Calls, ahead: Option<Buffer>) -> Self {
+        Self { calls, failure: None, suspension: None, ahead, eof: false, flush_due: false, broken: false }
+    }
+
+    /// How the state that this core belongs to is freed.
+    pub(super) fn free(&self) -> unsafe fn(NonNull<Self>) {
+        self.calls.free
+    }
+
+    /// Whether the stream has come to its end, as far as libssl has read.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.eof && !self.has_read_ahead()
+    }
+
+    pub(super) fn has_read_ahead(&self) -> bool {
+        self.ahead.as_ref().is_some_and(|ahead| !ahead.unread().is_empty())
+    }
+
+    pub(super) fn take_failure(&mut self, call: u64) -> Option<io::Error> {
+        self.failure.take_if(|kept| kept.call == Some(call)).map(|kept| kept.error)
+    }
+
+    pub(super) fn take_suspension(&mut self, call: u64) -> Option<io::Error> {
+        self.suspension.take_if(|kept| kept.call == Some(call)).map(|kept| kept.error)
+    }
+
+    /// Reads into memory of C's, which may be uninitialised.
+    ///
+    /// # Safety
+    ///
+    /// `this` is live and nobody else's, and `len` bytes at `out` are C's to be written.
+    pub(super) unsafe fn read(this: NonNull<Self>, out: *mut u8, len: usize) -> Step {
+        // SAFETY: live and ours; the calls below touch what lies behind the core only.
+        let core = unsafe { &mut *this.as_ptr() };
+        if core.broken {
+            return Step::Failed(0);
+        }
+        if core.flush_due {
+            // SAFETY: as above.
+            match core.settle(unsafe { core.flush(this) }, 0, Direction::Write) {
+                Step::Moved(_) | Step::End => core.flush_due = false,
+                step => return step,
+            }
+        }
+        core.eof = false;
+        if let Some(mut ahead) = core.ahead.take() {
+            let step = if ahead.unread().is_empty() {
+                // SAFETY: as above; the buffer was moved out of the core for this call.
+                let outcome = unsafe { core.fill(this, ahead.room()) };
+                let step = core.settle(outcome, ahead.room().len(), Direction::Read);
+                if let Step::Moved(filled) = step {
+                    ahead.filled(filled);
+                }
+                step
+            } else {
+                Step::Moved(0)
+            };
+            let step = match step {
+                Step::Moved(_) => {
+                    // SAFETY: C's memory is not the buffer's.
+                    Step::Moved(unsafe { ahead.copy_to(out, len) })
+                }
+                step => step,
+            };
+            core.ahead = Some(ahead);
+            return step;
+        }
+        // SAFETY: C lends `len` bytes. A stream may look at them before it writes them, so they are initialised first.
+        let out = unsafe {
+            ptr::write_bytes(out, 0, len);
+            bytes::lend_mut(out, len)
+        };
+        // SAFETY: as above.
+        let outcome = unsafe { core.fill(this, out) };
+        core.settle(outcome, len, Direction::Read)
+    }
+
+    /// # Safety
+    ///
+    /// `this` is live and nobody else's.
+    pub(super) unsafe fn write(this: NonNull<Self>, data: &[u8]) -> Step {
+        // SAFETY: as in `read`.
+        let core = unsafe { &mut *this.as_ptr() };
+        if core.broken {
+            return Step::Failed(0);
+        }
+        // SAFETY: as in `read`.
+        let write = || unsafe { (core.calls.write)(this, data) };
+        let outcome = user(|| match uninterrupted(write) {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            outcome => outcome,
+        });
+        core.settle(outcome, data.len(), Direction::Write)
+    }
+
+    /// A flush that C asked for: would it block, it is put off, for libssl 3.0 cannot wait for one in a handshake.
+    ///
+    /// # Safety
+    ///
+    /// `this` is live and nobody else's.
+    pub(super) unsafe fn flush_for_c(this: NonNull<Self>) -> Step {
+        // SAFETY: as in `read`.
+        let core = unsafe { &mut *this.as_ptr() };
+        if core.broken {
+            return Step::Failed(0);
+        }
+        // SAFETY: as in `read`.
+        let step = core.settle(unsafe { core.flush(this) }, 0, Direction::Write);
+        core.flush_due = matches!(step, Step::Wants(..));
+        step
+    }
+
+    /// A flush that the user asked for. A panic goes through.
+    ///
+    /// # Safety
+    ///
+    /// `this` is live and nobody else's.
+    pub(super) unsafe fn flush_for_user(this: NonNull<Self>) -> io::Result<()> {
+        // SAFETY: as in `read`.
+        let core = unsafe { &mut *this.as_ptr() };
+        if core.broken {
+            return Err(io::Error::other("the transport panicked earlier"));
+        }
+        core.broken = true;
+        // SAFETY: as in `read`.
+        let outcome = uninterrupted(|| unsafe { (core.calls.flush)(this) });
+        core.broken = false;
+        core.flush_due = outcome.as_ref().is_err_and(suspends);
+        outcome
+    }
+
+    /// # Safety
+    ///
+    /// `this` is live and nobody else's but this core's.
+    unsafe fn flush(&self, this: NonNull<Self>) -> Option<io::Result<usize>> {
+        // SAFETY: by this function's contract; see `Calls`.
+        user(|| uninterrupted(|| unsafe { (self.calls.flush)(this) }).map(|()| 0))
+    }
+
+    /// # Safety
+    ///
+    /// `this` is live and nobody else's but this core's.
+    unsafe fn fill(&self, this: NonNull<Self>, room: &mut [u8]) -> Option<io::Result<usize>> {
+        // SAFETY: by this function's contract; see `Calls`.
+        user(|| uninterrupted(|| unsafe { (self.calls.read)(this, room) }))
+    }
+
+    /// Judges what the stream answered, before anything believes it, and keeps its error.
+    fn settle(&mut self, outcome: Option<io::Result<usize>>, most: usize, direction: Direction) -> Step {
+        let error = match outcome {
+            None => {
+                self.broken = true;
+                return Step::Failed(0);
+            }
+            Some(Ok(0)) if matches!(direction, Direction::Read) => {
+                self.eof = true;
+                return Step::End;
+            }
+            Some(Ok(moved)) if moved <= most => return Step::Moved(moved),
+            Some(Ok(moved)) => {
+                io::Error::other(format!("the transport claims {moved} bytes where {most} were asked"))
+            }
+            Some(Err(error)) => error,
+        };
+        let call = panics::current_call();
+        let errno = error.raw_os_error().unwrap_or_default();
+        if suspends(&error) {
+            self.suspension = Some(Kept { call, error });
+            return Step::Wants(direction, errno);
+        }
+        // What fails later in the same call (an alert that cannot be sent any more) follows from the first failure.
+        if call.is_none() || self.failure.as_ref().is_none_or(|kept| kept.call != call) {
+            self.failure = Some(Kept { call, error });
+        }
+        Step::Failed(errno)
+    }
+}
+
+/// Whether an error only says "not now": a nonblocking stream, or one with a timeout.
+fn suspends(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// Runs a method of the stream beneath C frames. `None` says that it panicked.
+///
+/// The stream may use OpenSSL itself, and be a TLS connection even. libssl reads the error queue after this, so what
+/// stood there before stands there again, and nothing else.
+fn user<T>(method: impl FnOnce() -> T) -> Option<T> {
+    let before = if error::is_empty() { None } else { Some(ErrorStack::drain()) };
+    let result = panics::contain(method);
+    error::clear();
+    if let Some(before) = before {
+        before.restore();
+    }
+    result
+}
+
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
