@@ -4,13 +4,24 @@
 //! I/O answer [`SslError`](crate::SslError), which is SSL_get_error(3) without loss. [`Ssl::connect`] and
 //! [`Ssl::accept`] lead from here to [`Connected`](crate::Connected).
 
+mod alpn;
+mod buffers;
 pub(crate) mod call;
 pub(crate) mod callbacks;
+mod ciphers;
+mod exporter;
+mod groups;
 mod handshake;
 mod io;
 mod name;
+mod nid;
+mod peer;
+mod randoms;
+mod sigalgs;
 pub(crate) mod state;
 mod states;
+mod transport;
+mod versions;
 
 use std::fmt;
 
@@ -18,7 +29,12 @@ use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+pub use buffers::{ShutdownFlags, WriteFlags};
+pub use ciphers::{CipherBits, CipherList, SslCipher, cipher_name, default_cipher_list, default_ciphersuites};
+pub use groups::Group;
 pub use io::{ShutdownResult, ShutdownState};
+pub use nid::Nid;
+pub use sigalgs::{SignatureAlgorithm, builtin_signature_algorithms};
 pub use state::Role;
 pub use states::HandshakeState;
 

@@ -1,0 +1,165 @@
+//! Buffers and flags of reading, writing and shutting down.
+
+use std::ffi::{CStr, c_int};
+use std::ptr;
+
+use openssl_sys_ext as ext;
+
+use super::call::Phase;
+use super::{ShutdownResult, SslRef};
+use crate::error::{Error, ErrorKind, SslError};
+use crate::ffi::{compat, strings};
+
+bitflags::bitflags! {
+    /// How [`SslRef::write_ex2`] writes.
+    ///
+    /// C: [`SSL_write_ex2(3)`](https://docs.openssl.org/master/man3/SSL_write/)
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct WriteFlags: u64 {
+        /// `SSL_WRITE_FLAG_CONCLUDE`: nothing more follows on this QUIC stream.
+        const CONCLUDE = ext::SSL_WRITE_FLAG_CONCLUDE;
+        const _ = !0;
+    }
+}
+
+bitflags::bitflags! {
+    /// How [`SslRef::shutdown_ex`] ends a QUIC connection.
+    ///
+    /// C: [`SSL_shutdown_ex(3)`](https://docs.openssl.org/master/man3/SSL_shutdown/)
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct ShutdownFlags: u64 {
+        /// `SSL_SHUTDOWN_FLAG_RAPID`: without waiting for the peer.
+        const RAPID = ext::SSL_SHUTDOWN_FLAG_RAPID;
+        /// `SSL_SHUTDOWN_FLAG_NO_STREAM_FLUSH`: without sending what is still to be sent.
+        const NO_STREAM_FLUSH = ext::SSL_SHUTDOWN_FLAG_NO_STREAM_FLUSH;
+        /// `SSL_SHUTDOWN_FLAG_NO_BLOCK`: without blocking on a blocking connection.
+        const NO_BLOCK = ext::SSL_SHUTDOWN_FLAG_NO_BLOCK;
+        /// `SSL_SHUTDOWN_FLAG_WAIT_PEER`: waits until the peer closes.
+        const WAIT_PEER = ext::SSL_SHUTDOWN_FLAG_WAIT_PEER;
+        const _ = !0;
+    }
+}
+
+impl SslRef {
+    /// Writes as [`write`](Self::write) does, with flags; TLS has none, and refuses any.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write), and [`ErrorKind::Unsupported`] before OpenSSL 3.3.
+    ///
+    /// C: [`SSL_write_ex2(3)`](https://docs.openssl.org/master/man3/SSL_write/)
+    #[doc(alias = "SSL_write_ex2")]
+    pub fn write_ex2(&mut self, buf: &[u8], flags: WriteFlags) -> Result<usize, SslError> {
+        compat::ssl::has_write_ex2().map_err(SslError::refused)?;
+        if buf.is_empty() && flags.is_empty() {
+            return Ok(0);
+        }
+        let mut written = 0;
+        self.call("SSL_write_ex2", Phase::Data, |ssl| {
+            let flags = flags.bits();
+            // SAFETY: the object is live; C reads at most `len` bytes of the buffer, as in `write`.
+            unsafe { compat::ssl::write_ex2(ssl, buf.as_ptr(), buf.len(), flags, &raw mut written) }
+                .unwrap_or(0)
+        })?;
+        Ok(written.min(buf.len()))
+    }
+
+    /// Shuts down as [`shutdown`](Self::shutdown) does; over QUIC with flags, an error code and a reason for the peer,
+    /// which TLS does not look at.
+    ///
+    /// # Errors
+    ///
+    /// As [`shutdown`](Self::shutdown), [`ErrorKind::Unsupported`] before OpenSSL 3.2, and
+    /// [`ErrorKind::InvalidInput`] for a reason with a NUL byte.
+    ///
+    /// C: [`SSL_shutdown_ex(3)`](https://docs.openssl.org/master/man3/SSL_shutdown/)
+    #[doc(alias = "SSL_shutdown_ex")]
+    pub fn shutdown_ex(
+        &mut self,
+        flags: ShutdownFlags,
+        code: u64,
+        reason: Option<&str>,
+    ) -> Result<ShutdownResult, SslError> {
+        const CALL: &str = "SSL_shutdown_ex";
+        compat::ssl::has_shutdown_ex().map_err(SslError::refused)?;
+        let reason = reason.map(|text| strings::c_string(CALL, "the reason", text)).transpose();
+        let reason = reason.map_err(SslError::refused)?;
+        let pointer = reason.as_deref().map_or(ptr::null(), CStr::as_ptr);
+        let ret = self.call(CALL, Phase::Shutdown, |ssl| {
+            // SAFETY: the object is live; the reason is NULL or a string that lives for the call.
+            unsafe { compat::ssl::shutdown_ex(ssl, flags.bits(), code, pointer) }.unwrap_or(-1)
+        })?;
+        Ok(if ret == 0 { ShutdownResult::Sent } else { ShutdownResult::Complete })
+    }
+
+    /// Whether [`shutdown`](Self::shutdown) only pretends, without sending or waiting for anything.
+    ///
+    /// C: [`SSL_get_quiet_shutdown(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_quiet_shutdown/)
+    #[doc(alias = "SSL_get_quiet_shutdown")]
+    pub fn quiet_shutdown(&self) -> bool {
+        // SAFETY: the object is live, and the call only reads it.
+        unsafe { ext::SSL_get_quiet_shutdown(self.as_ptr()) != 0 }
+    }
+
+    /// Lets [`shutdown`](Self::shutdown) only pretend: the peer sees a cut connection.
+    ///
+    /// C: [`SSL_set_quiet_shutdown(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_quiet_shutdown/)
+    #[doc(alias = "SSL_set_quiet_shutdown")]
+    pub fn set_quiet_shutdown(&mut self, quiet: bool) {
+        // SAFETY: the object is live and borrowed for writing.
+        unsafe { ext::SSL_set_quiet_shutdown(self.as_ptr(), c_int::from(quiet)) }
+    }
+
+    /// Whether libssl itself asks the transport for more than the record it needs.
+    ///
+    /// C: [`SSL_get_read_ahead(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_read_ahead/)
+    #[doc(alias = "SSL_get_read_ahead")]
+    pub fn read_ahead(&self) -> bool {
+        // SAFETY: the object is live, and the call only reads it.
+        unsafe { ext::SSL_get_read_ahead(self.as_ptr()) != 0 }
+    }
+
+    /// Lets libssl itself ask the transport for more than the record it needs: fewer reads, but what it took stays
+    /// inside. [`ReadAhead`](crate::bio::ReadAhead) gives it back.
+    ///
+    /// C: [`SSL_set_read_ahead(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_read_ahead/)
+    #[doc(alias = "SSL_set_read_ahead")]
+    pub fn set_read_ahead(&mut self, on: bool) {
+        // SAFETY: the object is live and borrowed for writing.
+        unsafe { ext::SSL_set_read_ahead(self.as_ptr(), c_int::from(on)) }
+    }
+
+    /// Makes the buffers for reading and writing now, and not when they are first used.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] or [`ErrorKind::Unspecified`] if there is no memory.
+    ///
+    /// C: [`SSL_alloc_buffers(3)`](https://docs.openssl.org/master/man3/SSL_alloc_buffers/)
+    #[doc(alias = "SSL_alloc_buffers")]
+    pub fn alloc_buffers(&mut self) -> Result<(), Error> {
+        crate::error::clear();
+        // SAFETY: the object is live and borrowed for writing.
+        match unsafe { ext::SSL_alloc_buffers(self.as_ptr()) } {
+            1 => Ok(()),
+            _ => Err(Error::from_queue("SSL_alloc_buffers")),
+        }
+    }
+
+    /// Frees the buffers for reading and writing, which the next call that needs them makes again.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotReady`] as long as something is in them.
+    ///
+    /// C: [`SSL_free_buffers(3)`](https://docs.openssl.org/master/man3/SSL_alloc_buffers/)
+    #[doc(alias = "SSL_free_buffers")]
+    pub fn free_buffers(&mut self) -> Result<(), Error> {
+        crate::error::clear();
+        // SAFETY: the object is live and borrowed for writing; C refuses where bytes are left.
+        match unsafe { ext::SSL_free_buffers(self.as_ptr()) } {
+            1 => Ok(()),
+            _ => Err(Error::from_queue("SSL_free_buffers").with_kind(ErrorKind::NotReady)),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The peer's certificate, its chain, and what verifying it said.
+
+use std::ffi::{c_int, c_long};
+
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+use super::SslRef;
+use crate::error::VerifyError;
+use crate::x509::X509;
+
+impl SslRef {
+    /// The peer's certificate, verified or not, or `None` if it showed none (yet).
+    ///
+    /// C: [`SSL_get1_peer_certificate(3)`](https://docs.openssl.org/master/man3/SSL_get_peer_certificate/)
+    #[doc(alias = "SSL_get1_peer_certificate")]
+    #[doc(alias = "SSL_get0_peer_certificate")]
+    #[doc(alias = "SSL_get_peer_certificate")]
+    pub fn peer_certificate(&self) -> Option<X509> {
+        // SAFETY: the object is live, and gives a reference of our own (get1), or NULL.
+        unsafe {
+            let certificate = sys::SSL_get1_peer_certificate(self.as_ptr());
+            (!certificate.is_null()).then(|| X509::from_ptr(certificate))
+        }
+    }
+
+    /// The certificates that the peer sent, in its order. On a client the first is the server's own; on a server the
+    /// client's own is left out, as C does it. A resumed session has none.
+    ///
+    /// C: [`SSL_get_peer_cert_chain(3)`](https://docs.openssl.org/master/man3/SSL_get_peer_cert_chain/)
+    #[doc(alias = "SSL_get_peer_cert_chain")]
+    pub fn peer_cert_chain(&self) -> Vec<X509> {
+        // SAFETY: the object is live and lends the stack (get0), or NULL.
+        unsafe { share(sys::SSL_get_peer_cert_chain(self.as_ptr())) }
+    }
+
+    /// The chain that was built while verifying, from the peer's certificate to the root; empty if none was verified.
+    ///
+    /// C: [`SSL_get0_verified_chain(3)`](https://docs.openssl.org/master/man3/SSL_get_peer_cert_chain/)
+    #[doc(alias = "SSL_get0_verified_chain")]
+    pub fn verified_chain(&self) -> Vec<X509> {
+        // SAFETY: the object is live and lends the stack (get0), or NULL.
+        unsafe { share(sys::SSL_get0_verified_chain(self.as_ptr())) }
+    }
+
+    /// What verifying the peer's certificate said. Without a certificate C says "ok": ask
+    /// [`peer_certificate`](Self::peer_certificate) too.
+    ///
+    /// C: [`SSL_get_verify_result(3)`](https://docs.openssl.org/master/man3/SSL_get_verify_result/)
+    #[doc(alias = "SSL_get_verify_result")]
+    pub fn verify_result(&self) -> VerifyError {
+        // SAFETY: the object is live, and the call only reads it.
+        let result: c_long = unsafe { sys::SSL_get_verify_result(self.as_ptr()) };
+        VerifyError(c_int::try_from(result).unwrap_or(VerifyError::UNSPECIFIED.0))
+    }
+
+    /// How many certificates a chain may have between the peer's own and the root, or `None` if nothing was set.
+    ///
+    /// C: [`SSL_get_verify_depth(3)`](https://docs.openssl.org/master/man3/SSL_CTX_get_verify_mode/)
+    #[doc(alias = "SSL_get_verify_depth")]
+    pub fn verify_depth(&self) -> Option<u32> {
+        // SAFETY: the object is live, and the call only reads it; -1 means that nothing was set.
+        u32::try_from(unsafe { ext::SSL_get_verify_depth(self.as_ptr()) }).ok()
+    }
+
+    /// Sets how many certificates a chain may have between the peer's own and the root.
+    ///
+    /// C: [`SSL_set_verify_depth(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_verify/)
+    #[doc(alias = "SSL_set_verify_depth")]
+    pub fn set_verify_depth(&mut self, depth: u32) {
+        let depth = c_int::try_from(depth).unwrap_or(c_int::MAX);
+        // SAFETY: the object is live and borrowed for writing.
+        unsafe { ext::SSL_set_verify_depth(self.as_ptr(), depth) }
+    }
+}
+
+/// # Safety
+///
+/// `stack` is NULL, or a live stack of certificates.
+unsafe fn share(stack: *const sys::stack_st_X509) -> Vec<X509> {
+    if stack.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: a live stack; the index is below its length. Each certificate gets one more reference, which is ours.
+    unsafe {
+        let count = sys::OPENSSL_sk_num(stack.cast());
+        (0..count)
+            .filter_map(|index| {
+                let certificate = sys::OPENSSL_sk_value(stack.cast(), index).cast::<sys::X509>();
+                let shared = !certificate.is_null() && sys::X509_up_ref(certificate) == 1;
+                shared.then(|| X509::from_ptr(certificate))
+            })
+            .collect()
+    }
+}
