@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::ffi::{c_char, c_int};
+use std::marker::PhantomData;
 use std::{fmt, io, ptr};
 
 use openssl_sys as sys;
@@ -25,8 +26,8 @@ use crate::ssl::SslRef;
 /// use libssl::bio::Pair;
 ///
 /// let mut pair = Pair::new(0, 0)?;
-/// assert_eq!(pair.peer().feed(b"from the network"), 16);
-/// assert_eq!(pair.waiting_for_ssl(), 16);
+/// assert_eq!(pair.feed(b"from the network"), 16);
+/// assert_eq!(pair.wpending(), 16);
 /// # Ok::<(), libssl::Error>(())
 /// ```
 ///
@@ -43,13 +44,16 @@ pub struct Pair {
 }
 
 // SAFETY: neither half has a tie to a thread. They share memory without a lock, but they stay together: the inner half
-// is only ever lent to an object that moves together with the pair.
+// is only ever lent to an object that moves together with the pair. It is not `Sync`: nothing needs it.
 unsafe impl Send for Pair {}
-// SAFETY: the methods on `&Pair` only read.
-unsafe impl Sync for Pair {}
-
-/// The caller's end of a [`Pair`]: bytes go in and come out here.
-pub struct PairMut<'a>(&'a mut Pair);
+/// The caller's end of a [`Pair`] that a connection runs over: bytes go in and come out here.
+///
+/// It stays in the thread of its connection, and gives no `&mut Pair`: two pairs whose halves were swapped would part
+/// what must stay together.
+pub struct PairMut<'a> {
+    pair: &'a mut Pair,
+    together: PhantomData<*mut ()>,
+}
 
 impl Pair {
     /// Makes a pair whose buffers hold so many bytes on the way to the object and from it; 0 stands for OpenSSL's own
@@ -76,17 +80,12 @@ impl Pair {
         Ok(pair)
     }
 
-    /// The caller's end.
-    pub fn peer(&mut self) -> PairMut<'_> {
-        PairMut(self)
-    }
-
     /// How many bytes wait to be drained.
     ///
     /// C: [`BIO_ctrl_pending(3)`](https://docs.openssl.org/master/man3/BIO_ctrl/)
     #[doc(alias = "BIO_ctrl_pending")]
     #[doc(alias = "BIO_pending")]
-    pub fn waiting_to_drain(&self) -> usize {
+    pub fn pending(&self) -> usize {
         // SAFETY: the BIO is live, and the call only reads.
         unsafe { ext::BIO_ctrl_pending(self.outer.as_ptr()) }
     }
@@ -96,12 +95,12 @@ impl Pair {
     /// C: [`BIO_ctrl_wpending(3)`](https://docs.openssl.org/master/man3/BIO_ctrl/)
     #[doc(alias = "BIO_ctrl_wpending")]
     #[doc(alias = "BIO_wpending")]
-    pub fn waiting_for_ssl(&self) -> usize {
+    pub fn wpending(&self) -> usize {
         // SAFETY: the BIO is live, and the call only reads.
         unsafe { ext::BIO_ctrl_wpending(self.outer.as_ptr()) }
     }
 
-    /// How many bytes [`feed`](PairMut::feed) takes now.
+    /// How many bytes [`feed`](Self::feed) takes now.
     ///
     /// C: [`BIO_ctrl_get_write_guarantee(3)`](https://docs.openssl.org/master/man3/BIO_s_bio/)
     #[doc(alias = "BIO_ctrl_get_write_guarantee")]
@@ -136,27 +135,6 @@ impl Pair {
         self.closed
     }
 
-    /// Fills the buffer towards the object once and takes it all back, so that `feed_with` never lends memory that was
-    /// not initialised.
-    fn initialise(&mut self) {
-        const ZEROS: [u8; 4096] = [0; 4096];
-        while self.write(&ZEROS) > 0 {}
-        // SAFETY: the BIO is live; what is in its buffer was never meant to be read.
-        unsafe { ext::BIO_reset(self.outer.as_ptr()) };
-    }
-
-    fn write(&mut self, data: &[u8]) -> usize {
-        let len = c_int::try_from(data.len()).unwrap_or(c_int::MAX);
-        if len == 0 {
-            return 0;
-        }
-        // SAFETY: the BIO is live, and copies at most `len` bytes of the slice.
-        let written = unsafe { sys::BIO_write(self.outer.as_ptr(), data.as_ptr().cast(), len) };
-        usize::try_from(written).unwrap_or_default()
-    }
-}
-
-impl PairMut<'_> {
     /// Takes bytes that came from the peer, as many as there is room for, and returns how many. None after
     /// [`close`](Self::close).
     ///
@@ -164,7 +142,7 @@ impl PairMut<'_> {
     #[doc(alias = "BIO_write")]
     pub fn feed(&mut self, data: &[u8]) -> usize {
         // A write after the close would leave an entry in the error queue.
-        if self.0.closed { 0 } else { self.0.write(data) }
+        if self.closed { 0 } else { self.write(data) }
     }
 
     /// Lends the free part of the buffer, or its first piece, to be filled without a copy: by a socket's read, say.
@@ -181,8 +159,8 @@ impl PairMut<'_> {
     #[doc(alias = "BIO_nwrite")]
     #[doc(alias = "BIO_nwrite0")]
     pub fn feed_with<E>(&mut self, fill: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Result<usize, E> {
-        let bio = self.0.outer.as_ptr();
-        if self.0.write_guarantee() == 0 {
+        let bio = self.outer.as_ptr();
+        if self.write_guarantee() == 0 {
             return Ok(0);
         }
         let mut room: *mut c_char = ptr::null_mut();
@@ -205,11 +183,11 @@ impl PairMut<'_> {
     #[doc(alias = "BIO_read")]
     pub fn drain(&mut self, out: &mut [u8]) -> usize {
         let len = c_int::try_from(out.len()).unwrap_or(c_int::MAX);
-        if len == 0 || self.0.waiting_to_drain() == 0 {
+        if len == 0 || self.pending() == 0 {
             return 0;
         }
         // SAFETY: the BIO is live, and writes at most `len` bytes to the slice.
-        let read = unsafe { sys::BIO_read(self.0.outer.as_ptr(), out.as_mut_ptr().cast(), len) };
+        let read = unsafe { sys::BIO_read(self.outer.as_ptr(), out.as_mut_ptr().cast(), len) };
         usize::try_from(read).unwrap_or_default()
     }
 
@@ -226,8 +204,8 @@ impl PairMut<'_> {
     #[doc(alias = "BIO_nread")]
     #[doc(alias = "BIO_nread0")]
     pub fn drain_with<E>(&mut self, send: impl FnOnce(&[u8]) -> Result<usize, E>) -> Result<usize, E> {
-        let bio = self.0.outer.as_ptr();
-        if self.0.waiting_to_drain() == 0 {
+        let bio = self.outer.as_ptr();
+        if self.pending() == 0 {
             return Ok(0);
         }
         let mut data: *mut c_char = ptr::null_mut();
@@ -247,7 +225,7 @@ impl PairMut<'_> {
 
     /// All that is to go to the peer.
     pub fn drain_to_vec(&mut self) -> Vec<u8> {
-        let mut all = Vec::with_capacity(self.0.waiting_to_drain());
+        let mut all = Vec::with_capacity(self.pending());
         let mut take = |bytes: &[u8]| {
             all.extend_from_slice(bytes);
             Ok::<_, Infallible>(bytes.len())
@@ -262,8 +240,8 @@ impl PairMut<'_> {
     #[doc(alias = "BIO_shutdown_wr")]
     pub fn close(&mut self) {
         // SAFETY: the BIO is live.
-        unsafe { ext::BIO_shutdown_wr(self.0.outer.as_ptr()) };
-        self.0.closed = true;
+        unsafe { ext::BIO_shutdown_wr(self.outer.as_ptr()) };
+        self.closed = true;
     }
 
     /// Forgets the object's [`read_request`](Pair::read_request), after a read that was only tried.
@@ -272,16 +250,80 @@ impl PairMut<'_> {
     #[doc(alias = "BIO_ctrl_reset_read_request")]
     pub fn reset_read_request(&mut self) {
         // SAFETY: the BIO is live.
-        unsafe { ext::BIO_ctrl_reset_read_request(self.0.outer.as_ptr()) };
+        unsafe { ext::BIO_ctrl_reset_read_request(self.outer.as_ptr()) };
+    }
+
+    /// Fills the buffer towards the object once and takes it all back, so that `feed_with` never lends memory that was
+    /// not initialised.
+    fn initialise(&mut self) {
+        const ZEROS: [u8; 4096] = [0; 4096];
+        while self.write(&ZEROS) > 0 {}
+        // SAFETY: the BIO is live; what is in its buffer was never meant to be read.
+        unsafe { ext::BIO_reset(self.outer.as_ptr()) };
+    }
+
+    fn write(&mut self, data: &[u8]) -> usize {
+        let len = c_int::try_from(data.len()).unwrap_or(c_int::MAX);
+        if len == 0 {
+            return 0;
+        }
+        // SAFETY: the BIO is live, and copies at most `len` bytes of the slice.
+        let written = unsafe { sys::BIO_write(self.outer.as_ptr(), data.as_ptr().cast(), len) };
+        usize::try_from(written).unwrap_or_default()
     }
 }
 
-/// What can be asked about the pair; not what would replace it.
+impl PairMut<'_> {
+    /// As [`Pair::feed`].
+    pub fn feed(&mut self, data: &[u8]) -> usize {
+        self.pair.feed(data)
+    }
+
+    /// As [`Pair::feed_with`].
+    ///
+    /// # Errors
+    ///
+    /// Those of `fill`; then nothing was fed.
+    pub fn feed_with<E>(&mut self, fill: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Result<usize, E> {
+        self.pair.feed_with(fill)
+    }
+
+    /// As [`Pair::drain`].
+    pub fn drain(&mut self, out: &mut [u8]) -> usize {
+        self.pair.drain(out)
+    }
+
+    /// As [`Pair::drain_with`].
+    ///
+    /// # Errors
+    ///
+    /// Those of `send`; then everything still waits.
+    pub fn drain_with<E>(&mut self, send: impl FnOnce(&[u8]) -> Result<usize, E>) -> Result<usize, E> {
+        self.pair.drain_with(send)
+    }
+
+    /// As [`Pair::drain_to_vec`].
+    pub fn drain_to_vec(&mut self) -> Vec<u8> {
+        self.pair.drain_to_vec()
+    }
+
+    /// As [`Pair::close`].
+    pub fn close(&mut self) {
+        self.pair.close();
+    }
+
+    /// As [`Pair::reset_read_request`].
+    pub fn reset_read_request(&mut self) {
+        self.pair.reset_read_request();
+    }
+}
+
+/// What can be asked about the pair.
 impl std::ops::Deref for PairMut<'_> {
     type Target = Pair;
 
     fn deref(&self) -> &Pair {
-        self.0
+        self.pair
     }
 }
 
@@ -289,8 +331,8 @@ impl fmt::Debug for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (to_ssl, from_ssl) = self.buffer_sizes();
         f.debug_struct("Pair")
-            .field("to_ssl", &format_args!("{} of {to_ssl} bytes", self.waiting_for_ssl()))
-            .field("from_ssl", &format_args!("{} of {from_ssl} bytes", self.waiting_to_drain()))
+            .field("to_ssl", &format_args!("{} of {to_ssl} bytes", self.wpending()))
+            .field("from_ssl", &format_args!("{} of {from_ssl} bytes", self.pending()))
             .field("closed", &self.closed)
             .finish()
     }
@@ -298,7 +340,7 @@ impl fmt::Debug for Pair {
 
 impl fmt::Debug for PairMut<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PairMut").field(&self.0).finish()
+        f.debug_tuple("PairMut").field(&self.pair).finish()
     }
 }
 
@@ -324,7 +366,7 @@ impl sealed::Attach for Pair {
 
     /// What was fed stays in the pair when it is taken out.
     fn has_read_ahead(held: &Self::Held) -> bool {
-        held.waiting_for_ssl() > 0
+        held.wpending() > 0
     }
 
     fn flush(_: &mut Self::Held) -> io::Result<()> {
@@ -333,13 +375,12 @@ impl sealed::Attach for Pair {
 }
 
 impl Channel for Pair {
-    /// Not `&mut Pair`: two pairs whose halves were swapped would part what must stay together.
     type Lent<'a> = PairMut<'a>;
 
     fn lend_mut<'a>(held: &'a mut Self::Held) -> PairMut<'a>
     where
         Self: 'a,
     {
-        held.peer()
+        PairMut { pair: held, together: PhantomData }
     }
 }
