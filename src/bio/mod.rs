@@ -24,6 +24,8 @@ mod method;
 mod pair;
 mod socket;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use ahead::ReadAhead;
 pub use existing::Existing;

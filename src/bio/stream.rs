@@ -98,18 +98,23 @@ unsafe impl<T: Send> Send for StreamHeld<T> {}
 unsafe impl<T: Sync> Sync for StreamHeld<T> {}
 
 impl<T: Carried> StreamHeld<T> {
-    /// # Safety
-    ///
-    /// As [`sealed::Attach::attach`].
-    pub(super) unsafe fn attach(mut channel: T, ssl: &mut SslRef) -> Result<Self, (Error, T)> {
+    /// Puts a channel behind a BIO that nobody uses yet.
+    pub(super) fn new(mut channel: T) -> Result<Self, (Error, T)> {
         let (bio, ahead) = match method::new_bio().and_then(|bio| Ok((bio, channel.buffer()?))) {
             Ok(parts) => parts,
             Err(error) => return Err((error, channel)),
         };
         let state = State::new(channel, ahead);
-        let held = Self { bio, state, owned: PhantomData };
-        // SAFETY: the state is live until `held` is dropped or taken apart, which takes it from the BIO first.
-        unsafe { method::set_core(&held.bio, state.cast()) };
+        // SAFETY: the state is live until this value is dropped or taken apart, which takes it from the BIO first.
+        unsafe { method::set_core(&bio, state.cast()) };
+        Ok(Self { bio, state, owned: PhantomData })
+    }
+
+    /// # Safety
+    ///
+    /// As [`sealed::Attach::attach`].
+    pub(super) unsafe fn attach(channel: T, ssl: &mut SslRef) -> Result<Self, (Error, T)> {
+        let held = Self::new(channel)?;
         match attach::put(ssl, &held.bio) {
             Ok(()) => Ok(held),
             Err(error) => Err((error, held.into_channel().0)),
@@ -120,6 +125,11 @@ impl<T: Carried> StreamHeld<T> {
         attach::take(ssl, self.bio.as_ptr());
         let (channel, ahead) = self.into_channel();
         (channel, ahead.map(|ahead| ahead.unread().to_vec()).unwrap_or_default())
+    }
+
+    #[cfg(test)]
+    pub(super) fn bio(&self) -> &Bio {
+        &self.bio
     }
 
     pub(super) fn channel(&self) -> &T {
@@ -143,7 +153,7 @@ impl<T: Carried> StreamHeld<T> {
         unsafe { Core::flush_for_user(self.state.cast()) }
     }
 
-    fn into_channel(self) -> (T, Option<Buffer>) {
+    pub(super) fn into_channel(self) -> (T, Option<Buffer>) {
         let this = ManuallyDrop::new(self);
         method::forget_core(&this.bio);
         // SAFETY: the BIO let go of the state, and `this` is not dropped: each field is moved out once.
