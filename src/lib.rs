@@ -9,6 +9,7 @@ pub mod ffi;
 pub mod handshake;
 pub mod poll;
 pub mod ssl;
+pub mod x509;
 
 pub use connected::Connected;
 pub use context::{SslContext, SslContextBuilder, SslContextBuilderRef, SslContextRef};

@@ -1,13 +1,16 @@
-//! The callbacks of a context, in one allocation that its ex_data owns.
+//! The callbacks of a context, in one allocation that its ex_data owns, and what every trampoline does.
 
+use std::ffi::c_void;
 use std::sync::Arc;
 
-use foreign_types::ForeignTypeRef;
 use openssl_sys as sys;
 
 use super::SslContextBuilderRef;
-use crate::error::Error;
+use super::{alpn, certificate_callback, hello, info, keylog, message, npn, sni, verify};
+use crate::error::{self, Error, ErrorStack};
 use crate::ffi::ex_data::Slot;
+use crate::ffi::{errno, panics};
+use crate::ssl::state::State;
 
 static SLOT: Slot<sys::SSL_CTX, Arc<Callbacks>> = Slot::new();
 
@@ -17,6 +20,17 @@ static SLOT: Slot<sys::SSL_CTX, Arc<Callbacks>> = Slot::new();
 pub(crate) struct Callbacks {
     /// A client does not begin a handshake without a name to verify.
     pub(crate) demands_name: bool,
+    pub(super) verify: Option<verify::Decide>,
+    pub(super) certificate: Option<certificate_callback::Choose>,
+    pub(super) client_hello: Option<hello::Decide>,
+    pub(super) server_name: Option<sni::Decide>,
+    pub(super) alpn_select: Option<alpn::Select>,
+    pub(super) next_protos_advertised: Option<npn::Advertise>,
+    pub(super) next_proto_select: Option<npn::Select>,
+    pub(super) keylog: Option<keylog::Log>,
+    pub(super) info: Option<info::Observe>,
+    pub(super) message: Option<message::Observe>,
+    pub(super) trace: Option<message::Trace>,
 }
 
 impl Callbacks {
@@ -32,6 +46,54 @@ impl Callbacks {
         // SAFETY: live; the value is only borrowed for this call.
         unsafe { SLOT.get(context) }.cloned()
     }
+
+    /// The callbacks of the context that a trampoline was registered with. C keeps the trampoline and its argument
+    /// together and alive, so they are the right ones whatever context the object was switched to.
+    ///
+    /// # Safety
+    ///
+    /// `context` is the argument that [`SslContextBuilderRef::argument`] gave.
+    pub(super) unsafe fn of_argument(context: *mut c_void) -> Option<Arc<Self>> {
+        // SAFETY: the context is alive while C calls what is registered in it, and frozen.
+        unsafe { Self::of_context(context.cast()) }
+    }
+
+    /// The callbacks of an object's present context, from which libssl has the trampoline.
+    ///
+    /// # Safety
+    ///
+    /// `ssl` is live.
+    pub(super) unsafe fn of_present(ssl: *const sys::SSL) -> Option<Arc<Self>> {
+        // SAFETY: the object is live and holds its context, which is frozen.
+        unsafe { Self::of_context(sys::SSL_get_SSL_CTX(ssl)) }
+    }
+
+    /// The callbacks of the context that an object was made from, for trampolines that SSL_new copied. Those of the
+    /// present context where nothing was kept (the object is C's, and C never switched it).
+    ///
+    /// # Safety
+    ///
+    /// `ssl` is live.
+    pub(super) unsafe fn of_first(ssl: *const sys::SSL) -> Option<Arc<Self>> {
+        // SAFETY: the object is live.
+        let first = unsafe { State::of(ssl) }.and_then(|state| state.context.clone());
+        // SAFETY: the object is live.
+        first.or_else(|| unsafe { Self::of_present(ssl) })
+    }
+}
+
+/// Runs a closure of the user's beneath C frames, and leaves no trace of it but its result: `errno` and the error
+/// queue are as they were, for SSL_get_error would take what it left there for libssl's. `None` says that it panicked.
+pub(super) fn run<T>(user: impl FnOnce() -> T) -> Option<T> {
+    let errno = errno::get();
+    let earlier = (!error::is_empty()).then(ErrorStack::drain);
+    let result = panics::contain(user);
+    error::clear();
+    if let Some(earlier) = earlier {
+        earlier.restore();
+    }
+    errno::set(errno);
+    result
 }
 
 impl SslContextBuilderRef {
@@ -43,5 +105,10 @@ impl SslContextBuilderRef {
         change(Arc::make_mut(&mut callbacks));
         // SAFETY: the context is live and borrowed for writing; no borrow of the earlier value is left.
         unsafe { SLOT.set(context, Box::new(callbacks)) }
+    }
+
+    /// What trampolines are registered with.
+    pub(super) fn argument(&self) -> *mut c_void {
+        self.as_ptr().cast()
     }
 }

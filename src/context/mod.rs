@@ -1,11 +1,54 @@
 //! Contexts: what many connections have in common. [`SslContextBuilder`] sets, [`SslContext`] is frozen.
+//!
+//! [`SslContext::client`] and [`SslContext::server`] begin with safe defaults, [`SslContext::builder`] with C's own.
+//! The setters stand on [`SslContextBuilderRef`], a concern a file; the getters on [`ContextSettings`], which a
+//! context and its builder both lend.
 
+mod alpn;
 mod callbacks;
+mod certificate_callback;
+mod certificates;
+mod ciphers;
+mod defaults;
+mod dh;
+mod groups;
+mod hello;
+mod identity;
+mod info;
+mod keylog;
+mod message;
+mod method;
+mod npn;
+mod options;
+mod protocols;
+mod read_ahead;
+mod shutdown;
+mod sni;
+mod trust;
+mod verify;
+mod versions;
 
 use std::fmt;
+use std::ops::Deref;
 
-use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
+use foreign_types::{ForeignType, ForeignTypeRef, Opaque, foreign_type};
 use openssl_sys as sys;
+
+pub use alpn::AlpnDecision;
+pub use certificate_callback::{CertificateDecision, CertificateView};
+pub use certificates::FileFormat;
+pub use hello::{ClientHello, ClientHelloDecision};
+pub use identity::Identity;
+pub use info::InfoEvent;
+pub use message::Message;
+pub use method::SslMethod;
+pub use npn::NextProtocols;
+pub use options::{SslMode, SslOptions};
+pub use protocols::{OfferedProtocols, ProtocolList, select_next_proto};
+pub use sni::{ServerNameDecision, ServerNameView};
+pub use trust::TrustAnchors;
+pub use verify::{SslVerifyMode, VerifyView};
+pub use versions::ProtocolVersion;
 
 pub(crate) use callbacks::Callbacks;
 
@@ -32,6 +75,11 @@ foreign_type! {
     }
 }
 
+/// What can be read of a context, whether it is built or still to be built.
+///
+/// It is a type of its own because [`SslContextRef`] can be shared, which a context that still changes must not be.
+pub struct ContextSettings(Opaque);
+
 /// # Safety
 ///
 /// `context` is live.
@@ -41,25 +89,132 @@ unsafe fn share(context: *mut sys::SSL_CTX) -> *mut sys::SSL_CTX {
     context
 }
 
+impl SslContext {
+    /// Takes over a context from C, with the reference that the caller owned.
+    ///
+    /// # Safety
+    ///
+    /// `context` is a live `SSL_CTX` of which the caller owns one reference, and nobody changes its settings any more.
+    /// Its callbacks may be called, and what it holds freed, on every thread that it is moved to.
+    pub unsafe fn from_ptr(context: *mut sys::SSL_CTX) -> Self {
+        // SAFETY: by this function's contract.
+        unsafe { <Self as ForeignType>::from_ptr(context) }
+    }
+
+    /// Gives the reference to C.
+    pub fn into_ptr(self) -> *mut sys::SSL_CTX {
+        ForeignType::into_ptr(self)
+    }
+}
+
 impl SslContextBuilder {
     /// Freezes the settings.
     pub fn build(self) -> SslContext {
-        let context = ForeignType::as_ptr(&self);
-        std::mem::forget(self);
+        let context = ForeignType::into_ptr(self);
         // SAFETY: the builder owned the one reference, and gave it up.
         unsafe { <SslContext as ForeignType>::from_ptr(context) }
     }
 }
 
 impl SslContextRef {
+    /// Borrows a context of C's.
+    ///
+    /// # Safety
+    ///
+    /// `context` is live for `'a`, and nobody changes its settings for as long, nor while a clone of it lives. Its
+    /// callbacks may be called, and what it holds freed, on every thread that a clone is moved to.
+    pub unsafe fn from_ptr<'a>(context: *mut sys::SSL_CTX) -> &'a Self {
+        // SAFETY: by this function's contract.
+        unsafe { <Self as ForeignTypeRef>::from_ptr(context) }
+    }
+
     /// The pointer.
     pub fn as_ptr(&self) -> *mut sys::SSL_CTX {
         ForeignTypeRef::as_ptr(self)
     }
 }
 
+impl SslContextBuilderRef {
+    /// Borrows a context of C's for changing its settings.
+    ///
+    /// # Safety
+    ///
+    /// `context` is live for `'a`, and nobody else uses it for as long, nor an `SSL` that was made from it.
+    pub unsafe fn from_ptr_mut<'a>(context: *mut sys::SSL_CTX) -> &'a mut Self {
+        // SAFETY: by this function's contract.
+        unsafe { <Self as ForeignTypeRef>::from_ptr_mut(context) }
+    }
+
+    /// The pointer.
+    pub fn as_ptr(&self) -> *mut sys::SSL_CTX {
+        ForeignTypeRef::as_ptr(self)
+    }
+}
+
+impl ContextSettings {
+    /// The pointer.
+    pub fn as_ptr(&self) -> *mut sys::SSL_CTX {
+        std::ptr::from_ref(self).cast_mut().cast()
+    }
+
+    /// # Safety
+    ///
+    /// `context` is live for `'a`, and nobody changes its settings for as long.
+    unsafe fn lend<'a>(context: *mut sys::SSL_CTX) -> &'a Self {
+        // SAFETY: live by this function's contract. The type is opaque: the reference stands for no memory.
+        unsafe { &*context.cast::<Self>() }
+    }
+}
+
+impl Deref for SslContextRef {
+    type Target = ContextSettings;
+
+    fn deref(&self) -> &ContextSettings {
+        // SAFETY: live, and frozen for the borrow.
+        unsafe { ContextSettings::lend(self.as_ptr()) }
+    }
+}
+
+impl Deref for SslContextBuilderRef {
+    type Target = ContextSettings;
+
+    fn deref(&self) -> &ContextSettings {
+        // SAFETY: live, and the setters take `&mut`.
+        unsafe { ContextSettings::lend(self.as_ptr()) }
+    }
+}
+
+impl fmt::Debug for ContextSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SslContext")
+            .field("min_proto_version", &self.min_proto_version())
+            .field("max_proto_version", &self.max_proto_version())
+            .field("verify_mode", &self.verify_mode())
+            .field("options", &self.options())
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for SslContextRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SslContext").finish_non_exhaustive()
+        (**self).fmt(f)
+    }
+}
+
+impl fmt::Debug for SslContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (***self).fmt(f)
+    }
+}
+
+impl fmt::Debug for SslContextBuilderRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl fmt::Debug for SslContextBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (***self).fmt(f)
     }
 }

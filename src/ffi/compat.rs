@@ -3,6 +3,7 @@
 //! Symbols are gated by the headers this crate was compiled with; behaviour by the version that runs.
 
 pub(crate) mod bio;
+pub(crate) mod context;
 pub(crate) mod ssl;
 
 use std::sync::OnceLock;

@@ -1,0 +1,124 @@
+//! The certificate callback: what to present is decided in the handshake.
+
+use std::ffi::{c_int, c_void};
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+use super::callbacks::{Callbacks, run};
+use super::{Identity, SslContextBuilderRef};
+use crate::error::{self, Error};
+use crate::ssl::SslRef;
+use crate::x509::X509Stack;
+
+pub(super) type Choose = Arc<dyn Fn(&mut CertificateView<'_>) -> CertificateDecision + Send + Sync>;
+
+/// What a certificate callback ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateDecision {
+    /// Go on with what is set now, which may be nothing.
+    Accept,
+    /// End the handshake.
+    Refuse,
+    /// Pause: the handshake ends with [`WantX509Lookup`](crate::HandshakeError::WantX509Lookup), and resuming it asks
+    /// again.
+    Suspend,
+}
+
+/// A connection that is about to present a certificate, or none. It derefs to the connection, for reading.
+pub struct CertificateView<'a> {
+    ssl: &'a SslRef,
+}
+
+impl CertificateView<'_> {
+    /// Presents `identity` in this connection, in place of all that its context would.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if the security level forbids a certificate. Then nothing is
+    /// set.
+    ///
+    /// C: [`SSL_use_cert_and_key(3)`](https://docs.openssl.org/master/man3/SSL_CTX_use_certificate/)
+    #[doc(alias = "SSL_certs_clear")]
+    pub fn use_identity(&mut self, identity: &Identity) -> Result<(), Error> {
+        // SAFETY: the object is live, and in the callback where C expects this.
+        unsafe { ext::SSL_certs_clear(self.ssl.as_ptr()) };
+        self.add_identity(identity)
+    }
+
+    /// Presents `identity` beside those of other kinds of keys, of which the handshake picks one that suits the peer.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if the security level forbids a certificate.
+    ///
+    /// C: [`SSL_use_cert_and_key(3)`](https://docs.openssl.org/master/man3/SSL_CTX_use_certificate/)
+    #[doc(alias = "SSL_use_cert_and_key")]
+    pub fn add_identity(&mut self, identity: &Identity) -> Result<(), Error> {
+        let chain = X509Stack::new(identity.chain())?;
+        error::clear();
+        // SAFETY: the object is live, and in the callback where C expects this; C takes references of its own (set1).
+        let done = unsafe {
+            ext::SSL_use_cert_and_key(
+                self.ssl.as_ptr(),
+                identity.certificate().as_ptr(),
+                identity.key().as_ptr(),
+                chain.as_ptr(),
+                1,
+            )
+        };
+        if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_use_cert_and_key")) }
+    }
+}
+
+impl Deref for CertificateView<'_> {
+    type Target = SslRef;
+
+    fn deref(&self) -> &SslRef {
+        self.ssl
+    }
+}
+
+impl fmt::Debug for CertificateView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CertificateView").field("ssl", &self.ssl).finish()
+    }
+}
+
+impl SslContextBuilderRef {
+    /// Lets `callback` say what a connection presents: a server's once the ClientHello is understood, a client's when
+    /// the server asks. A panic ends the handshake, and goes on in the call that shook hands.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate.
+    ///
+    /// C: [`SSL_CTX_set_cert_cb(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_cert_cb/)
+    #[doc(alias = "SSL_CTX_set_cert_cb")]
+    pub fn set_cert_cb<F>(&mut self, callback: F) -> Result<(), Error>
+    where
+        F: Fn(&mut CertificateView<'_>) -> CertificateDecision + Send + Sync + 'static,
+    {
+        self.update_callbacks(|callbacks| callbacks.certificate = Some(Arc::new(callback)))?;
+        // SAFETY: the context is live and borrowed for writing; the argument is the context's own pointer.
+        unsafe { ext::SSL_CTX_set_cert_cb(self.as_ptr(), Some(choose), self.argument()) };
+        Ok(())
+    }
+}
+
+unsafe extern "C" fn choose(ssl: *mut sys::SSL, context: *mut c_void) -> c_int {
+    // SAFETY: the argument that was registered. C copies it to the object with the context's certificates, and
+    // the object holds that context.
+    let closure =
+        unsafe { Callbacks::of_argument(context) }.and_then(|callbacks| callbacks.certificate.clone());
+    // SAFETY: the object is live for the callback.
+    let mut view = CertificateView { ssl: unsafe { SslRef::from_ptr(ssl) } };
+    match closure.and_then(|closure| run(|| closure(&mut view))) {
+        Some(CertificateDecision::Accept) => 1,
+        Some(CertificateDecision::Suspend) => -1,
+        Some(CertificateDecision::Refuse) | None => 0,
+    }
+}

@@ -1,0 +1,74 @@
+//! Where a context begins.
+
+use foreign_types::ForeignType;
+use openssl_sys as sys;
+
+use super::{
+    Identity, ProtocolVersion, SslContext, SslContextBuilder, SslMethod, SslVerifyMode, TrustAnchors,
+};
+use crate::error::{self, Error};
+
+impl SslContext {
+    /// A context with C's own defaults, and what the system's `openssl.cnf` sets: for ports. It verifies no peer.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot make it, for example because its
+    /// configuration is broken.
+    ///
+    /// C: [`SSL_CTX_new(3)`](https://docs.openssl.org/master/man3/SSL_CTX_new/)
+    #[doc(alias = "SSL_CTX_new")]
+    pub fn builder(method: SslMethod) -> Result<SslContextBuilder, Error> {
+        error::clear();
+        // SAFETY: the method is a constant of the library.
+        let context = unsafe { sys::SSL_CTX_new(method.as_ptr()) };
+        if context.is_null() {
+            return Err(Error::from_queue("SSL_CTX_new"));
+        }
+        // SAFETY: not NULL, and the caller's own.
+        Ok(unsafe { <SslContextBuilder as ForeignType>::from_ptr(context) })
+    }
+
+    /// A client that verifies its servers: their chain against the system's roots, and their name, which every
+    /// connection must be given ([`SslRef::set_server_name`](crate::SslRef::set_server_name)).
+    ///
+    /// It speaks TLS 1.2 and later, or what `openssl.cnf` says where that is stricter. Ciphers, groups and security
+    /// level are the system's.
+    ///
+    /// # Errors
+    ///
+    /// As [`builder`](Self::builder), and [`ErrorKind::NoTrustAnchors`](crate::ErrorKind::NoTrustAnchors) on a
+    /// machine without roots.
+    pub fn client() -> Result<SslContextBuilder, Error> {
+        Self::client_trusting(TrustAnchors::System)
+    }
+
+    /// As [`client`](Self::client), with roots of the caller's instead of the system's, which are then not read.
+    ///
+    /// # Errors
+    ///
+    /// As [`builder`](Self::builder), and where the roots cannot be read.
+    pub fn client_trusting(anchors: TrustAnchors<'_>) -> Result<SslContextBuilder, Error> {
+        let mut builder = Self::builder(SslMethod::tls_client())?;
+        builder.raise_min_proto_version(ProtocolVersion::TLS1_2)?;
+        builder.trust(anchors)?;
+        builder.set_verify(SslVerifyMode::PEER)?;
+        builder.update_callbacks(|callbacks| callbacks.demands_name = true)?;
+        Ok(builder)
+    }
+
+    /// A server that presents `identity`.
+    ///
+    /// It speaks TLS 1.2 and later, or what `openssl.cnf` says where that is stricter. Ciphers, groups and security
+    /// level are the system's.
+    ///
+    /// # Errors
+    ///
+    /// As [`builder`](Self::builder), and where the security level forbids the identity's algorithms.
+    pub fn server(identity: &Identity) -> Result<SslContextBuilder, Error> {
+        let mut builder = Self::builder(SslMethod::tls_server())?;
+        builder.raise_min_proto_version(ProtocolVersion::TLS1_2)?;
+        builder.use_identity(identity)?;
+        Ok(builder)
+    }
+}

@@ -1,0 +1,106 @@
+//! What one side presents: a certificate chain and its private key.
+
+use std::path::Path;
+
+use openssl_sys_ext as ext;
+
+use crate::error::{self, Error, ErrorKind};
+use crate::x509::{PKey, PKeyRef, X509, X509Ref, read_file};
+
+/// A certificate, the chain above it, and the private key that belongs to it. A clone shares them.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    certificate: X509,
+    chain: Vec<X509>,
+    key: PKey,
+}
+
+impl Identity {
+    /// Puts an identity together: `chain` begins with the certificate that `key` belongs to, each next one is the
+    /// issuer of the one before, and the root may be left out.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for an empty chain, [`ErrorKind::Refused`] if key and certificate do not belong
+    /// together.
+    ///
+    /// C: [`X509_check_private_key(3)`](https://docs.openssl.org/master/man3/X509_check_private_key/)
+    #[doc(alias = "X509_check_private_key")]
+    pub fn new(chain: impl IntoIterator<Item = X509>, key: PKey) -> Result<Self, Error> {
+        const CALL: &str = "X509_check_private_key";
+        let mut chain = chain.into_iter();
+        let Some(certificate) = chain.next() else {
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("the chain is empty"));
+        };
+        error::clear();
+        // SAFETY: both are live, and the call only reads them.
+        if unsafe { ext::X509_check_private_key(certificate.as_ptr(), key.as_ptr()) } != 1 {
+            return Err(Error::from_queue(CALL));
+        }
+        Ok(Self { certificate, chain: chain.collect(), key })
+    }
+
+    /// Reads an identity from PEM texts: the chain, the peer's own certificate first, and the private key. They may
+    /// be the same text.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), and [`ErrorKind::Refused`] for what cannot be parsed. An encrypted key needs
+    /// [`PKey::from_pem`]: nobody is asked for a passphrase.
+    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, Error> {
+        Self::new(X509::stack_from_pem(chain)?, PKey::from_pem(key, None)?)
+    }
+
+    /// Reads an identity from PEM files. They may be the same file.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem), and [`ErrorKind::Io`] with the path for a file that cannot be read.
+    pub fn from_pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, Error> {
+        let chain = read_file("PEM_read_bio_X509_AUX", chain.as_ref())?;
+        let key = read_file("PEM_read_bio_PrivateKey", key.as_ref())?;
+        Self::from_pem(&chain, &key)
+    }
+
+    /// Reads an identity from DER: one certificate an item, the peer's own first, and the private key.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem).
+    pub fn from_der<C: AsRef<[u8]>>(chain: impl IntoIterator<Item = C>, key: &[u8]) -> Result<Self, Error> {
+        let chain =
+            chain.into_iter().map(|der| X509::from_der(der.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        Self::new(chain, PKey::from_der(key)?)
+    }
+
+    /// Reads an identity from DER files, one certificate a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_der`](Self::from_der), and [`ErrorKind::Io`] with the path for a file that cannot be read.
+    pub fn from_der_files<P: AsRef<Path>>(
+        chain: impl IntoIterator<Item = P>,
+        key: impl AsRef<Path>,
+    ) -> Result<Self, Error> {
+        let chain = chain
+            .into_iter()
+            .map(|path| read_file("d2i_X509", path.as_ref()))
+            .collect::<Result<Vec<_>, _>>()?;
+        Self::from_der(chain, &read_file("d2i_AutoPrivateKey", key.as_ref())?)
+    }
+
+    /// The certificate.
+    pub fn certificate(&self) -> &X509Ref {
+        &self.certificate
+    }
+
+    /// The chain above the certificate.
+    pub fn chain(&self) -> &[X509] {
+        &self.chain
+    }
+
+    /// The private key.
+    pub fn key(&self) -> &PKeyRef {
+        &self.key
+    }
+}

@@ -1,0 +1,55 @@
+//! Which protocol a context speaks, and for which side.
+
+use std::fmt;
+
+use openssl_sys as sys;
+
+/// An `SSL_METHOD`: the protocol family of a context, and the roles it can play.
+///
+/// C: [`TLS_method(3)`](https://docs.openssl.org/master/man3/SSL_CTX_new/)
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[doc(alias = "SSL_METHOD")]
+pub struct SslMethod(*const sys::SSL_METHOD);
+
+// SAFETY: it points to a constant table of the library.
+unsafe impl Send for SslMethod {}
+// SAFETY: as above.
+unsafe impl Sync for SslMethod {}
+
+impl SslMethod {
+    /// TLS, for either role.
+    #[doc(alias = "TLS_method")]
+    pub fn tls() -> Self {
+        // SAFETY: has no requirements; gives a constant table.
+        Self(unsafe { sys::TLS_method() })
+    }
+
+    /// TLS, for clients only.
+    #[doc(alias = "TLS_client_method")]
+    pub fn tls_client() -> Self {
+        // SAFETY: has no requirements; gives a constant table.
+        Self(unsafe { sys::TLS_client_method() })
+    }
+
+    /// TLS, for servers only.
+    #[doc(alias = "TLS_server_method")]
+    pub fn tls_server() -> Self {
+        // SAFETY: has no requirements; gives a constant table.
+        Self(unsafe { sys::TLS_server_method() })
+    }
+
+    /// The pointer, to a constant of the library.
+    pub fn as_ptr(self) -> *const sys::SSL_METHOD {
+        self.0
+    }
+}
+
+impl fmt::Debug for SslMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name =
+            [("tls", Self::tls()), ("tls_client", Self::tls_client()), ("tls_server", Self::tls_server())]
+                .into_iter()
+                .find_map(|(name, method)| (method == *self).then_some(name));
+        f.debug_tuple("SslMethod").field(&name.unwrap_or("other")).finish()
+    }
+}

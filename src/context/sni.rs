@@ -1,0 +1,132 @@
+//! The servername callback: a server picks its settings by the name that the client asks for.
+
+use std::ffi::{c_int, c_void};
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+use super::callbacks::{Callbacks, run};
+use super::{SslContextBuilderRef, SslContextRef};
+use crate::error::{self, Alert, Error};
+use crate::ffi::strings;
+use crate::ssl::SslRef;
+
+pub(super) type Decide = Arc<dyn Fn(&mut ServerNameView<'_>) -> ServerNameDecision + Send + Sync>;
+
+/// What to do about the name that a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerNameDecision {
+    /// Go on, and confirm the name to the client.
+    Ack,
+    /// Go on without a confirmation.
+    Ignore,
+    /// Go on, and send this alert as a warning where the protocol has warnings (not in TLS 1.3).
+    Warn(Alert),
+    /// End the handshake with this alert.
+    Refuse(Alert),
+}
+
+/// A connection whose client may have asked for a name, in a servername callback. It derefs to the connection, for
+/// reading.
+pub struct ServerNameView<'a> {
+    ssl: &'a SslRef,
+}
+
+impl ServerNameView<'_> {
+    /// The name that the client asks for, as it came, or `None` without one.
+    ///
+    /// C: [`SSL_get_servername(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_servername_callback/)
+    #[doc(alias = "SSL_get_servername")]
+    pub fn requested_name(&self) -> Option<&[u8]> {
+        // SAFETY: the object is live.
+        let name = unsafe { sys::SSL_get_servername(self.ssl.as_ptr(), sys::TLSEXT_NAMETYPE_host_name) };
+        // SAFETY: get0: NULL, or a string that stays for the callback, which this view does not outlive.
+        unsafe { strings::lend(name) }.map(std::ffi::CStr::to_bytes)
+    }
+
+    /// Goes on with another context's certificates, trust and ALPN, key log and info callbacks. As in C, what the
+    /// connection has copied from its first context stays: verify mode and verify callback, protocol versions,
+    /// options, message callback.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate.
+    ///
+    /// C: [`SSL_set_SSL_CTX(3)`](https://docs.openssl.org/master/man3/SSL_set_SSL_CTX/)
+    #[doc(alias = "SSL_set_SSL_CTX")]
+    pub fn set_context(&mut self, context: &SslContextRef) -> Result<(), Error> {
+        switch(self.ssl, context)
+    }
+}
+
+/// Switches the context of an object that is in a callback made for that.
+pub(super) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error> {
+    error::clear();
+    // SAFETY: both are live; C takes a reference of its own to the context. The object is ours to change: C lent it to
+    // the callback for that, and the caller's view of it is exclusive.
+    if unsafe { sys::SSL_set_SSL_CTX(ssl.as_ptr(), context.as_ptr()) }.is_null() {
+        return Err(Error::from_queue("SSL_set_SSL_CTX"));
+    }
+    Ok(())
+}
+
+impl Deref for ServerNameView<'_> {
+    type Target = SslRef;
+
+    fn deref(&self) -> &SslRef {
+        self.ssl
+    }
+}
+
+impl fmt::Debug for ServerNameView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.requested_name().map(String::from_utf8_lossy);
+        f.debug_struct("ServerNameView").field("requested_name", &name).finish_non_exhaustive()
+    }
+}
+
+impl SslContextBuilderRef {
+    /// Lets `callback` decide by the name that the client asks for, also where it asks for none. A panic ends the
+    /// handshake, and goes on in the call that shook hands.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate.
+    ///
+    /// C: [`SSL_CTX_set_tlsext_servername_callback(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_servername_callback/)
+    #[doc(alias = "SSL_CTX_set_tlsext_servername_callback")]
+    #[doc(alias = "SSL_CTX_set_tlsext_servername_arg")]
+    pub fn set_tlsext_servername_callback<F>(&mut self, callback: F) -> Result<(), Error>
+    where
+        F: Fn(&mut ServerNameView<'_>) -> ServerNameDecision + Send + Sync + 'static,
+    {
+        self.update_callbacks(|callbacks| callbacks.server_name = Some(Arc::new(callback)))?;
+        // SAFETY: the context is live and borrowed for writing; the argument is the context's own pointer.
+        unsafe {
+            ext::SSL_CTX_set_tlsext_servername_callback(self.as_ptr(), Some(decide));
+            ext::SSL_CTX_set_tlsext_servername_arg(self.as_ptr(), self.argument());
+        }
+        Ok(())
+    }
+}
+
+unsafe extern "C" fn decide(ssl: *mut sys::SSL, alert: *mut c_int, context: *mut c_void) -> c_int {
+    // SAFETY: the argument that was registered.
+    let closure =
+        unsafe { Callbacks::of_argument(context) }.and_then(|callbacks| callbacks.server_name.clone());
+    // SAFETY: the object is live for the callback.
+    let mut view = ServerNameView { ssl: unsafe { SslRef::from_ptr(ssl) } };
+    let (answer, sent) = match closure.and_then(|closure| run(|| closure(&mut view))) {
+        Some(ServerNameDecision::Ack) => return sys::SSL_TLSEXT_ERR_OK,
+        Some(ServerNameDecision::Ignore) => return sys::SSL_TLSEXT_ERR_NOACK,
+        Some(ServerNameDecision::Warn(warning)) => (sys::SSL_TLSEXT_ERR_ALERT_WARNING, warning),
+        Some(ServerNameDecision::Refuse(refusal)) => (sys::SSL_TLSEXT_ERR_ALERT_FATAL, refusal),
+        None => (sys::SSL_TLSEXT_ERR_ALERT_FATAL, Alert::INTERNAL_ERROR),
+    };
+    // SAFETY: C's own out-pointer.
+    unsafe { *alert = c_int::from(sent.0) };
+    answer
+}

@@ -1,0 +1,139 @@
+//! The range of protocol versions.
+
+use std::ffi::c_int;
+use std::fmt;
+
+use openssl_sys_ext as ext;
+
+use super::{ContextSettings, SslContextBuilderRef};
+use crate::error::{self, Error};
+
+/// A protocol version by its number on the wire. Unknown numbers are kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProtocolVersion(pub c_int);
+
+macro_rules! versions {
+    ($($name:ident = $number:literal, $text:literal;)*) => {
+        impl ProtocolVersion {
+            $(
+                #[doc = $text]
+                pub const $name: Self = Self($number);
+            )*
+
+            /// The name that OpenSSL gives the version, such as `TLSv1.3`, or `None` for an unknown number.
+            pub fn name(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$name => Some($text),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+versions! {
+    SSL3 = 0x0300, "SSLv3";
+    TLS1 = 0x0301, "TLSv1";
+    TLS1_1 = 0x0302, "TLSv1.1";
+    TLS1_2 = 0x0303, "TLSv1.2";
+    TLS1_3 = 0x0304, "TLSv1.3";
+    DTLS1_BAD = 0x0100, "DTLSv0.9";
+    DTLS1 = 0xfeff, "DTLSv1";
+    DTLS1_2 = 0xfefd, "DTLSv1.2";
+    QUIC1 = 0x0000_0001, "QUICv1";
+}
+
+impl ProtocolVersion {
+    /// C's number: 0 stands for "as far as the library goes".
+    pub(crate) fn to_bound(version: Option<Self>) -> c_int {
+        version.map_or(0, |version| version.0)
+    }
+
+    /// The bound that C's number stands for.
+    pub(crate) fn from_bound(number: c_int) -> Option<Self> {
+        (number > 0).then_some(Self(number))
+    }
+}
+
+impl ContextSettings {
+    /// The lowest version that is spoken; `None` is the lowest that the library has.
+    ///
+    /// C: [`SSL_CTX_get_min_proto_version(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_min_proto_version/)
+    #[doc(alias = "SSL_CTX_get_min_proto_version")]
+    pub fn min_proto_version(&self) -> Option<ProtocolVersion> {
+        // SAFETY: the context is live, and the call only reads it.
+        ProtocolVersion::from_bound(unsafe { ext::SSL_CTX_get_min_proto_version(self.as_ptr()) })
+    }
+
+    /// The highest version that is spoken; `None` is the highest that the library has.
+    ///
+    /// C: [`SSL_CTX_get_max_proto_version(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_min_proto_version/)
+    #[doc(alias = "SSL_CTX_get_max_proto_version")]
+    pub fn max_proto_version(&self) -> Option<ProtocolVersion> {
+        // SAFETY: the context is live, and the call only reads it.
+        ProtocolVersion::from_bound(unsafe { ext::SSL_CTX_get_max_proto_version(self.as_ptr()) })
+    }
+}
+
+impl SslContextBuilderRef {
+    /// Sets the lowest version that is spoken; `None` is the lowest that the library has. As in C, this also lowers
+    /// what `openssl.cnf` sets; [`raise_min_proto_version`](Self::raise_min_proto_version) does not.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unspecified`](crate::ErrorKind::Unspecified) for a version that this context's method has not.
+    ///
+    /// C: [`SSL_CTX_set_min_proto_version(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_min_proto_version/)
+    #[doc(alias = "SSL_CTX_set_min_proto_version")]
+    pub fn set_min_proto_version(&mut self, version: Option<ProtocolVersion>) -> Result<(), Error> {
+        error::clear();
+        // SAFETY: the context is live and borrowed for writing.
+        let done =
+            unsafe { ext::SSL_CTX_set_min_proto_version(self.as_ptr(), ProtocolVersion::to_bound(version)) };
+        if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_CTX_set_min_proto_version")) }
+    }
+
+    /// Sets the highest version that is spoken; `None` is the highest that the library has.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unspecified`](crate::ErrorKind::Unspecified) for a version that this context's method has not.
+    ///
+    /// C: [`SSL_CTX_set_max_proto_version(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_min_proto_version/)
+    #[doc(alias = "SSL_CTX_set_max_proto_version")]
+    pub fn set_max_proto_version(&mut self, version: Option<ProtocolVersion>) -> Result<(), Error> {
+        error::clear();
+        // SAFETY: the context is live and borrowed for writing.
+        let done =
+            unsafe { ext::SSL_CTX_set_max_proto_version(self.as_ptr(), ProtocolVersion::to_bound(version)) };
+        if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_CTX_set_max_proto_version")) }
+    }
+
+    /// Sets the lowest TLS version that is spoken, unless the context already demands this one or a later one,
+    /// for example because `openssl.cnf` does.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_min_proto_version`](Self::set_min_proto_version).
+    pub fn raise_min_proto_version(&mut self, version: ProtocolVersion) -> Result<(), Error> {
+        match self.min_proto_version() {
+            Some(present) if present.0 >= version.0 => Ok(()),
+            _ => self.set_min_proto_version(Some(version)),
+        }
+    }
+}
+
+impl fmt::Display for ProtocolVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "0x{:04x}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for ProtocolVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProtocolVersion({self})")
+    }
+}

@@ -1,0 +1,91 @@
+//! Memory BIOs, for what C only reads from or writes to a BIO.
+
+use std::ffi::{c_int, c_long, c_void};
+use std::marker::PhantomData;
+use std::ptr;
+
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+use crate::error::{Error, ErrorKind};
+use crate::ffi::bytes;
+
+/// A BIO over bytes that it borrows, or over a buffer of its own that C writes to.
+pub(crate) struct MemBio<'a> {
+    bio: *mut sys::BIO,
+    source: PhantomData<&'a [u8]>,
+}
+
+impl<'a> MemBio<'a> {
+    /// A BIO to read `source` from.
+    pub(crate) fn reading(call: &'static str, source: &'a [u8]) -> Result<Self, Error> {
+        let too_long = |_| Error::new(ErrorKind::InvalidInput, call).with_detail("the input is too long");
+        let len = c_int::try_from(source.len()).map_err(too_long)?;
+        // SAFETY: `source` outlives the BIO (`'a`), which only reads it. An empty slice's pointer is not NULL.
+        let bio = unsafe { sys::BIO_new_mem_buf(source.as_ptr().cast(), len) };
+        Self::checked("BIO_new_mem_buf", bio)
+    }
+
+    /// A BIO to write to.
+    pub(crate) fn writing() -> Result<Self, Error> {
+        // SAFETY: the method is a constant of the library.
+        let bio = unsafe { sys::BIO_new(sys::BIO_s_mem()) };
+        Self::checked("BIO_new", bio)
+    }
+
+    fn checked(call: &'static str, bio: *mut sys::BIO) -> Result<Self, Error> {
+        if bio.is_null() { Err(Error::from_queue(call)) } else { Ok(Self { bio, source: PhantomData }) }
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut sys::BIO {
+        self.bio
+    }
+
+    /// What has been written and not read.
+    pub(crate) fn contents(&self) -> &[u8] {
+        let mut data = ptr::null_mut();
+        // SAFETY: the BIO is live, and `data` is a local of the type C writes.
+        let len: c_long = unsafe { ext::BIO_get_mem_data(self.bio, &raw mut data) };
+        let len = usize::try_from(len).unwrap_or_default();
+        // SAFETY: get0: `len` bytes of the BIO's own, which stay as they are while it is not written to; what
+        // writes to it is over before `contents` is called.
+        unsafe { bytes::lend(data.cast_const().cast(), len) }.unwrap_or_default()
+    }
+
+    /// What has been written, for display.
+    pub(crate) fn into_text(self) -> String {
+        String::from_utf8_lossy(self.contents()).into_owned()
+    }
+}
+
+impl Drop for MemBio<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the BIO is ours, and freed once.
+        unsafe { sys::BIO_free_all(self.bio) };
+    }
+}
+
+/// The passphrase that [`passphrase`] hands to C.
+pub(crate) type Passphrase<'a> = Option<&'a [u8]>;
+
+/// Answers C's question for a passphrase. Without one it refuses, where C would ask at the terminal.
+///
+/// The user data points to a [`Passphrase`].
+pub(crate) unsafe extern "C" fn passphrase(
+    buffer: *mut std::ffi::c_char,
+    size: c_int,
+    _writing: c_int,
+    user: *mut c_void,
+) -> c_int {
+    let room = usize::try_from(size).unwrap_or_default();
+    // SAFETY: every caller of ours passes a pointer to a `Passphrase` that outlives the call.
+    let Some(passphrase) = (unsafe { user.cast::<Passphrase<'_>>().as_ref() }).copied().flatten() else {
+        return -1;
+    };
+    if buffer.is_null() || passphrase.len() > room {
+        return -1;
+    }
+    // SAFETY: C lends `size` writable bytes, and the passphrase fits.
+    unsafe { buffer.cast::<u8>().copy_from_nonoverlapping(passphrase.as_ptr(), passphrase.len()) };
+    c_int::try_from(passphrase.len()).unwrap_or(-1)
+}
