@@ -6,7 +6,7 @@ use std::ptr;
 use openssl_sys as sys;
 
 use super::SslRef;
-use crate::context::ProtocolList;
+use crate::context::{OfferedProtocols, ProtocolList};
 use crate::error::Error;
 use crate::ffi::{bytes, compat};
 
@@ -15,13 +15,17 @@ impl SslRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) or [`ErrorKind::Unspecified`](crate::ErrorKind::Unspecified)
-    /// if OpenSSL cannot take it.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a name that has not 1 to 255 bytes, and for a list
+    /// that is too long.
     ///
     /// C: [`SSL_set_alpn_protos(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_alpn_select_cb/)
     #[doc(alias = "SSL_set_alpn_protos")]
-    pub fn set_alpn_protos(&mut self, protocols: &ProtocolList) -> Result<(), Error> {
+    pub fn set_alpn_protos<P: AsRef<[u8]>>(
+        &mut self,
+        protocols: impl IntoIterator<Item = P>,
+    ) -> Result<(), Error> {
         const CALL: &str = "SSL_set_alpn_protos";
+        let protocols = ProtocolList::new(protocols)?;
         let wire = protocols.as_wire();
         let len = c_uint::try_from(wire.len()).unwrap_or(c_uint::MAX);
         let data = if len == 0 { ptr::null() } else { wire.as_ptr() };
@@ -34,7 +38,7 @@ impl SslRef {
         }
     }
 
-    /// The protocols that this object offers, in the format of the protocol: each with its length before it.
+    /// The protocols that this object itself offers.
     ///
     /// # Errors
     ///
@@ -42,12 +46,12 @@ impl SslRef {
     ///
     /// C: [`SSL_get0_alpn_protos(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_alpn_select_cb/)
     #[doc(alias = "SSL_get0_alpn_protos")]
-    pub fn alpn_protos(&self) -> Result<Option<&[u8]>, Error> {
+    pub fn alpn_protos(&self) -> Result<OfferedProtocols<'_>, Error> {
         let (mut data, mut len) = (ptr::null(), 0);
         // SAFETY: the object is live; C writes a pointer to its own copy, which only `&mut self` replaces, and its length.
         unsafe {
             compat::ssl::alpn_protos(self.as_ptr(), &raw mut data, &raw mut len)?;
-            Ok(bytes::lend(data, len as usize))
+            Ok(OfferedProtocols::new(bytes::lend(data, len as usize).unwrap_or_default()))
         }
     }
 

@@ -30,6 +30,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 pub use buffers::{ShutdownFlags, WriteFlags};
+pub use callbacks::TlsExtension;
 pub use ciphers::{CipherBits, CipherList, SslCipher, cipher_name, default_cipher_list, default_ciphersuites};
 pub use groups::Group;
 pub use io::{ShutdownResult, ShutdownState};

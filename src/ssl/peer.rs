@@ -6,7 +6,8 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::SslRef;
-use crate::error::VerifyError;
+use crate::context::SslVerifyMode;
+use crate::error::{Error, ErrorKind, VerifyError};
 use crate::x509::X509;
 
 impl SslRef {
@@ -52,6 +53,43 @@ impl SslRef {
         // SAFETY: the object is live, and the call only reads it.
         let result: c_long = unsafe { sys::SSL_get_verify_result(self.as_ptr()) };
         VerifyError(c_int::try_from(result).unwrap_or(VerifyError::UNSPECIFIED.0))
+    }
+
+    /// What is demanded of the peer.
+    ///
+    /// C: [`SSL_get_verify_mode(3)`](https://docs.openssl.org/master/man3/SSL_CTX_get_verify_mode/)
+    #[doc(alias = "SSL_get_verify_mode")]
+    pub fn verify_mode(&self) -> SslVerifyMode {
+        // SAFETY: the object is live, and the call only reads it.
+        SslVerifyMode::from_bits_retain(unsafe { sys::SSL_get_verify_mode(self.as_ptr()) })
+    }
+
+    /// Demands that the peer be verified. The verify callback of the context stays.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a mode without [`SslVerifyMode::PEER`], with which all others mean nothing: that
+    /// is [`danger_set_verify_none`](Self::danger_set_verify_none).
+    ///
+    /// C: [`SSL_set_verify(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_verify/)
+    #[doc(alias = "SSL_set_verify")]
+    pub fn set_verify(&mut self, mode: SslVerifyMode) -> Result<(), Error> {
+        if !mode.contains(SslVerifyMode::PEER) {
+            let error = Error::new(ErrorKind::InvalidInput, "SSL_set_verify");
+            return Err(error.with_detail("the mode lacks SSL_VERIFY_PEER"));
+        }
+        // SAFETY: the object is live and borrowed for writing; without a callback C keeps the one it has.
+        unsafe { sys::SSL_set_verify(self.as_ptr(), mode.bits(), None) };
+        Ok(())
+    }
+
+    /// Verifies no peer: a client takes whoever answers, and a server does not ask for certificates.
+    ///
+    /// C: [`SSL_set_verify(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_verify/)
+    #[doc(alias = "SSL_VERIFY_NONE")]
+    pub fn danger_set_verify_none(&mut self) {
+        // SAFETY: as in `set_verify`.
+        unsafe { sys::SSL_set_verify(self.as_ptr(), 0, None) };
     }
 
     /// How many certificates a chain may have between the peer's own and the root, or `None` if nothing was set.
