@@ -137,14 +137,17 @@ impl SslMode {
                 Error::new(ErrorKind::InvalidInput, call).with_detail("SSL_MODE_ASYNC has no safe form")
             );
         }
-        c_long::try_from(self.bits()).map_err(|_| {
-            Error::new(ErrorKind::InvalidInput, call).with_detail("the mode does not fit C's type")
-        })
+        Ok(self.to_c())
+    }
+
+    /// The bits as C passes them: it takes 32 of them back out of a `long`.
+    pub(crate) fn to_c(self) -> c_long {
+        self.bits() as c_long
     }
 
     /// What C's answer says.
     pub(crate) fn from_c(mode: c_long) -> Self {
-        Self::from_bits_retain(u32::try_from(mode).unwrap_or_default())
+        Self::from_bits_retain(mode as u32)
     }
 }
 
@@ -206,8 +209,7 @@ impl SslContextBuilderRef {
     /// C: [`SSL_CTX_clear_mode(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_mode/)
     #[doc(alias = "SSL_CTX_clear_mode")]
     pub fn clear_mode(&mut self, mode: SslMode) -> SslMode {
-        let mode = c_long::try_from(mode.bits()).unwrap_or_default();
         // SAFETY: the context is live and borrowed for writing.
-        SslMode::from_c(unsafe { ext::SSL_CTX_clear_mode(self.as_ptr(), mode) })
+        SslMode::from_c(unsafe { ext::SSL_CTX_clear_mode(self.as_ptr(), mode.to_c()) })
     }
 }
