@@ -15,7 +15,8 @@ impl SslRef {
     /// Fills `out` with keying material that the peer derives alike ([RFC 5705], [RFC 8446 § 7.5]).
     ///
     /// `label` has 1 to 249 bytes, `context` at most 65535. TLS 1.3 takes `None` and `Some(&[])` for the same context, TLS
-    /// 1.2 does not. TLS 1.3 derives at most 255 times the length of its digest.
+    /// 1.2 does not. TLS 1.3 derives at most 255 times the length of its digest; some versions of OpenSSL take no more than
+    /// 1024 bytes of label and context in TLS 1.2.
     ///
     /// # Errors
     ///
@@ -135,7 +136,7 @@ impl SslRef {
             return Ok(());
         }
         let error = Error::from_queue(call);
-        if error.stack().is_empty() && self.in_init() {
+        if self.in_init() {
             return Err(error.with_kind(ErrorKind::NotReady));
         }
         Err(error)

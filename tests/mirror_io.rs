@@ -1,0 +1,197 @@
+//! Buffers, flags and transports of one object.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+mod mirror;
+
+use std::os::fd::AsRawFd;
+use std::ptr;
+
+use common::{client_context, client_ssl, server_context, unix_pair};
+use libssl::context::ProtocolVersion;
+use libssl::ssl::{ShutdownFlags, ShutdownResult, ShutdownState, WriteFlags};
+use libssl::{ErrorKind, Ssl, SslError, SslRef};
+use mirror::{Two, since};
+
+fn unsupported(error: &SslError) -> bool {
+    error.error().is_some_and(|error| error.kind() == ErrorKind::Unsupported)
+}
+
+#[test]
+fn buffers_can_be_made_and_freed_between_records() {
+    for version in [ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3] {
+        let mut two = Two::connected(version);
+        if version == ProtocolVersion::TLS1_3 {
+            two.drain();
+        }
+        for ssl in two.each() {
+            ssl.free_buffers().unwrap();
+            ssl.alloc_buffers().unwrap();
+            ssl.free_buffers().unwrap();
+        }
+        two.server.write(b"still alive").unwrap();
+        let mut buf = [0; 16];
+        assert_eq!(two.client.read(&mut buf).unwrap(), 11);
+        two.client.write(b"here too").unwrap();
+        assert_eq!(two.server.read(&mut buf).unwrap(), 8);
+    }
+}
+
+#[test]
+fn buffers_with_something_in_them_stay() {
+    let mut two = Two::connected(ProtocolVersion::TLS1_2);
+    two.server.write(b"something").unwrap();
+    assert_eq!(two.client.read(&mut [0; 4]).unwrap(), 4);
+
+    assert_eq!(two.client.free_buffers().unwrap_err().kind(), ErrorKind::NotReady);
+
+    assert_eq!((two.client.pending(), two.client.has_pending()), (5, true));
+    assert_eq!(two.client.peek(&mut [0; 8]).unwrap(), 5);
+    let mut rest = [0; 8];
+    assert_eq!(two.client.read(&mut rest).unwrap(), 5);
+    assert_eq!(&rest[..5], b"thing");
+    assert_eq!((two.client.pending(), two.client.has_pending()), (0, false));
+}
+
+#[test]
+fn buffers_of_an_object_that_has_not_begun_can_be_made_and_freed() {
+    let mut two = Two::new(&client_context(), &server_context());
+    for ssl in two.each() {
+        let _ = ssl.free_buffers();
+        let _ = ssl.alloc_buffers();
+    }
+    two.shake();
+    let mut bare = Ssl::new(&client_context()).unwrap();
+    let _ = (bare.alloc_buffers(), bare.free_buffers(), bare.free_buffers());
+}
+
+#[test]
+fn reading_ahead_is_off_until_it_is_set() {
+    let mut two = Two::new(&client_context(), &server_context());
+
+    assert!(!two.client.read_ahead());
+    two.client.set_read_ahead(true);
+    assert!(two.client.read_ahead());
+    two.shake();
+    two.server.write(b"one").unwrap();
+    two.server.write(b"two").unwrap();
+    let mut buf = [0; 8];
+    assert_eq!(two.client.read(&mut buf).unwrap(), 3);
+    assert!(two.client.has_pending(), "the second record came along");
+    assert_eq!(two.client.read(&mut buf).unwrap(), 3);
+    two.client.set_read_ahead(false);
+    assert!(!two.client.read_ahead());
+}
+
+#[test]
+fn a_quiet_shutdown_sends_nothing() {
+    let mut two = Two::connected(ProtocolVersion::TLS1_3);
+    two.drain();
+    assert!(!two.client.quiet_shutdown());
+
+    two.client.set_quiet_shutdown(true);
+
+    assert!(two.client.quiet_shutdown());
+    assert_eq!(two.client.shutdown().unwrap(), ShutdownResult::Complete);
+    assert_eq!(two.client.shutdown_state(), ShutdownState::SENT | ShutdownState::RECEIVED);
+    let error = two.server.read(&mut [0; 8]).unwrap_err();
+    assert!(error.want().is_some(), "nothing came: {error:?}");
+}
+
+#[test]
+fn shutdown_goes_in_two_steps() {
+    let mut two = Two::connected(ProtocolVersion::TLS1_3);
+    two.drain();
+
+    assert_eq!(two.client.shutdown_state(), ShutdownState::empty());
+    assert_eq!(two.client.shutdown().unwrap(), ShutdownResult::Sent);
+    assert_eq!(two.client.shutdown_state(), ShutdownState::SENT);
+    assert!(two.server.read(&mut [0; 8]).unwrap_err().is_zero_return());
+    assert_eq!(two.server.shutdown_state(), ShutdownState::RECEIVED);
+    assert_eq!(two.server.shutdown().unwrap(), ShutdownResult::Complete);
+    assert_eq!(two.client.shutdown().unwrap(), ShutdownResult::Complete);
+    two.client.set_shutdown_state(ShutdownState::empty());
+    assert_eq!(two.client.shutdown_state(), ShutdownState::empty());
+}
+
+#[test]
+fn shutdown_with_flags_is_shutdown_over_tls() {
+    let mut two = Two::connected(ProtocolVersion::TLS1_3);
+    two.drain();
+
+    match two.client.shutdown_ex(ShutdownFlags::RAPID, 7, Some("bye")) {
+        Ok(result) => {
+            assert_eq!(result, ShutdownResult::Sent);
+            assert!(two.server.read(&mut [0; 8]).unwrap_err().is_zero_return());
+            let error = two.client.shutdown_ex(ShutdownFlags::empty(), 0, Some("a\0b")).unwrap_err();
+            assert_eq!(error.error().unwrap().kind(), ErrorKind::InvalidInput);
+        }
+        Err(error) => assert!(unsupported(&error) && !since(3, 2), "{error:?}"),
+    }
+}
+
+#[test]
+fn writing_with_flags_is_writing_over_tls() {
+    let mut two = Two::connected(ProtocolVersion::TLS1_3);
+    two.drain();
+
+    match two.client.write_ex2(b"bytes", WriteFlags::empty()) {
+        Ok(written) => {
+            assert_eq!(written, 5);
+            assert_eq!(two.client.write_ex2(b"", WriteFlags::empty()).unwrap(), 0);
+            let mut buf = [0; 8];
+            assert_eq!(two.server.read(&mut buf).unwrap(), 5);
+            assert!(two.client.write_ex2(b"last", WriteFlags::CONCLUDE).is_err());
+        }
+        Err(error) => assert!(unsupported(&error) && !since(3, 3), "{error:?}"),
+    }
+}
+
+#[test]
+fn an_object_over_a_descriptor_shakes_hands_and_tells_it() {
+    let (left, right) = unix_pair();
+    let (left_fd, right_fd) = (left.as_raw_fd(), right.as_raw_fd());
+    let client = std::thread::spawn(move || {
+        let mut ssl = client_ssl(&client_context());
+        // SAFETY: `left` outlives the object, which nobody else reads or writes through.
+        unsafe { ssl.set_fd(left.as_raw_fd()) }.unwrap();
+        assert_eq!((ssl.rfd(), ssl.wfd()), (Some(left_fd), Some(left_fd)));
+        SslRef::connect(&mut ssl).unwrap();
+        assert_eq!(ssl.write(b"over a descriptor").unwrap(), 17);
+        drop(ssl);
+    });
+    let mut ssl = Ssl::new(&server_context()).unwrap();
+    // SAFETY: `right` outlives the object.
+    unsafe {
+        ssl.set_rfd(right.as_raw_fd()).unwrap();
+        ssl.set_wfd(right.as_raw_fd()).unwrap();
+    }
+    assert_eq!((ssl.rfd(), ssl.wfd()), (Some(right_fd), Some(right_fd)));
+    SslRef::accept(&mut ssl).unwrap();
+    let mut buf = [0; 32];
+    assert_eq!(ssl.read(&mut buf).unwrap(), 17);
+    client.join().unwrap();
+    drop(ssl);
+}
+
+#[test]
+fn an_object_without_a_transport_says_so() {
+    let mut ssl = client_ssl(&client_context());
+
+    assert!(ssl.rbio().is_null() && ssl.wbio().is_null());
+    assert_eq!((ssl.rfd(), ssl.wfd()), (None, None));
+    let error = SslRef::connect(&mut ssl).unwrap_err();
+    assert_eq!(error.error().unwrap().kind(), ErrorKind::NoTransport);
+}
+
+#[test]
+fn a_stream_has_no_descriptor_and_can_be_taken_away() {
+    let mut two = Two::new(&client_context(), &server_context());
+    assert!(!two.client.rbio().is_null() && !two.client.wbio().is_null());
+    assert_eq!((two.client.rfd(), two.client.wfd()), (None, None));
+
+    // SAFETY: NULL takes the BIOs away.
+    unsafe { two.client.set_bio(ptr::null_mut(), ptr::null_mut()) };
+
+    assert!(two.client.rbio().is_null() && two.client.wbio().is_null());
+}
