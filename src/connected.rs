@@ -40,7 +40,18 @@ pub struct Connected<C: Channel> {
     pending: Vec<u8>,
     finished: usize,
     want: Option<Want>,
-    flush_due: bool,
+    close_notify: CloseNotify,
+}
+
+/// How far our close_notify is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CloseNotify {
+    /// [`ShutdownState::SENT`] says whether there is one.
+    Settled,
+    /// libssl has begun to send it. It says `SENT` from then on, but only SSL_shutdown goes on with it.
+    Suspended,
+    /// The channel has it, and is still to be flushed.
+    Unflushed,
 }
 
 /// How far [`Connected::shutdown`] came.
@@ -75,7 +86,7 @@ pub struct Parts<C> {
 impl<C: Channel> Connected<C> {
     pub(crate) fn new(mut link: Link<C>) -> Self {
         link.ssl.allow_moving_partial_writes();
-        Self { link, pending: Vec::new(), finished: 0, want: None, flush_due: false }
+        Self { link, pending: Vec::new(), finished: 0, want: None, close_notify: CloseNotify::Settled }
     }
 
     /// Reads as [`Read::read`] does, and leaves the bytes for the next read.
@@ -252,10 +263,11 @@ impl<C: Channel> Connected<C> {
 
     fn advance_shutdown(&mut self) -> Result<ShutdownProgress, SslError> {
         let state = self.link.ssl.shutdown_state();
-        if !state.contains(ShutdownState::SENT) {
+        if self.close_notify == CloseNotify::Suspended || !state.contains(ShutdownState::SENT) {
             self.finish_write()?;
+            self.close_notify = CloseNotify::Suspended;
             let result = self.link.ssl.shutdown()?;
-            self.flush_due = true;
+            self.close_notify = CloseNotify::Unflushed;
             self.flush_close_notify()?;
             return Ok(match result {
                 ShutdownResult::Sent => ShutdownProgress::Sent,
@@ -275,15 +287,13 @@ impl<C: Channel> Connected<C> {
     }
 
     fn flush_close_notify(&mut self) -> Result<(), SslError> {
-        if self.flush_due {
-            match self.flush_channel() {
-                Ok(()) => self.flush_due = false,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Err(SslError::wants_write());
-                }
-                // The close_notify is out as far as TLS goes; who reads on learns what the transport says.
-                Err(_) => self.flush_due = false,
+        if self.close_notify == CloseNotify::Unflushed {
+            let flushed = self.flush_channel();
+            if flushed.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                return Err(SslError::wants_write());
             }
+            // After any other error it is out as far as TLS goes; who reads on learns what the transport says.
+            self.close_notify = CloseNotify::Settled;
         }
         Ok(())
     }
@@ -343,6 +353,9 @@ impl<C: Channel> Write for Connected<C> {
     /// Sends what `write` took, and flushes the channel.
     fn flush(&mut self) -> io::Result<()> {
         self.want = None;
+        if let Some(refusal) = self.link.ssl.poison_story("BIO_flush") {
+            return Err(refusal.into());
+        }
         if let Err(error) = self.finish_write() {
             return Err(self.suspend_or_fail(error));
         }

@@ -234,7 +234,7 @@ fn kind(
     if ssl_reason(&|reason| reason == SHOULD_NOT_HAVE_BEEN_CALLED) {
         return ErrorKind::WrongRole;
     }
-    if ssl_reason(&|reason| matches!(reason, 144 | 276 | 407)) {
+    if ssl_reason(&|reason| matches!(reason, 144 | 207 | 276 | 407)) {
         return ErrorKind::NotReady;
     }
     match code {
