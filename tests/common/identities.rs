@@ -90,10 +90,21 @@ impl Ca {
 
     /// A certificate with a new key.
     pub fn issue(&self, params: &CertificateParams, algorithm: &'static SignatureAlgorithm) -> Made {
-        let key = KeyPair::generate_for(algorithm).expect("a key");
+        let key = generate(algorithm);
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         made(&certificate, &key)
     }
+}
+
+/// Ed25519 keys come in PKCS #8 version 2, which OpenSSL reads from 3.5 on: the secret alone is version 1.
+fn generate(algorithm: &'static SignatureAlgorithm) -> KeyPair {
+    let key = KeyPair::generate_for(algorithm).expect("a key");
+    if algorithm != &PKCS_ED25519 {
+        return key;
+    }
+    let mut der = key.serialize_der()[..48].to_vec();
+    (der[1], der[4]) = (46, 0);
+    KeyPair::from_pkcs8_der_and_sign_algo(&der.into(), algorithm).expect("the same key")
 }
 
 fn self_signed(params: &CertificateParams) -> Made {
@@ -102,12 +113,36 @@ fn self_signed(params: &CertificateParams) -> Made {
 }
 
 fn made(certificate: &rcgen::Certificate, key: &KeyPair) -> Made {
-    Made {
-        chain_pem: certificate.pem(),
-        der: certificate.der().to_vec(),
-        key_pem: key.serialize_pem(),
-        key_der: key.serialize_der(),
+    let (key_pem, key_der) = key_of(key);
+    Made { chain_pem: certificate.pem(), der: certificate.der().to_vec(), key_pem, key_der }
+}
+
+/// The key in the two encodings of PKCS #8. `ring` adds the public key to Ed25519 keys, which OpenSSL does not read:
+/// they are encoded anew, without it.
+fn key_of(key: &KeyPair) -> (String, Vec<u8>) {
+    const ED25519: [u8; 16] = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
+    if !key.is_compatible(&PKCS_ED25519) {
+        return (key.serialize_pem(), key.serialize_der());
     }
+    let der = [&ED25519, &key.serialize_der()[16..48]].concat();
+    let base64 = base64(&der);
+    (format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n"), der)
+}
+
+/// Base64 of a text that fits one line of PEM.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |bits: u32| char::from(DIGITS[(bits & 63) as usize]);
+    bytes
+        .chunks(3)
+        .flat_map(|chunk| {
+            let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or_default());
+            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+            let digits = [digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), digit(bits)];
+            let given = chunk.len() + 1;
+            (0..4).map(move |i| if i < given { digits[i] } else { '=' })
+        })
+        .collect()
 }
 
 /// A server's certificate on this machine.

@@ -1,7 +1,7 @@
 //! What the tests share: identities made on the spot, contexts, a transport in memory, and the loop that lets
 //! two peers shake hands in one thread.
 // Each test is a crate of its own and uses only a part of this.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 pub mod duplex;
 pub mod identities;
@@ -89,12 +89,20 @@ pub fn shake_over<C: Channel, S: Channel>(
 }
 
 /// One side of a handshake between two turns.
-#[derive(Debug)]
 pub enum Turn<C: Channel> {
     /// It waits.
     Waits(Handshake<C>),
     /// It is connected, or failed.
     Over(Side<C>),
+}
+
+impl<C: Channel> std::fmt::Debug for Turn<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Waits(handshake) => handshake.fmt(f),
+            Self::Over(side) => side.fmt(f),
+        }
+    }
 }
 
 impl<C: Channel> Turn<C> {
