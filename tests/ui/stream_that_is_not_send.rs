@@ -1,0 +1,28 @@
+//@ error: E0277
+//! The object may move to another thread with the stream in it.
+use std::io::{Read, Result, Write};
+use std::rc::Rc;
+
+struct Stream(Rc<()>);
+
+impl Read for Stream {
+    fn read(&mut self, _: &mut [u8]) -> Result<usize> {
+        Ok(0)
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buf: &[u8]) -> Result<usize> {
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn main() {}
+
+fn set(ssl: &mut libssl::Ssl) {
+    let _ = ssl.set_stream(Stream(Rc::new(())));
+}
