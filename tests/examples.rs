@@ -15,7 +15,8 @@ use commands::{Ended, Files, Running, openssl, run, s_server};
 use common::pki;
 use libssl::Ssl;
 
-/// An example that cargo built beside this test.
+/// An example that cargo built beside this test. A plain `cargo test` builds all of them; after `cargo test --test
+/// examples` they are as `cargo build --examples` last left them.
 fn example(name: &str) -> Command {
     let mut path: PathBuf = env::current_exe().expect("this test");
     path.pop(); // deps
