@@ -302,9 +302,8 @@ fn dh_parameters_are_set() {
     builder.set_dh_auto(true).unwrap();
     builder.set_dh_auto(false).unwrap();
     assert!(builder.set_ecdh_auto(true) && !builder.set_ecdh_auto(false));
-    // Not DH parameters: refused or taken as this version does, but never freed twice.
     let key = PKey::from_pem(pki().localhost.key_pem.as_bytes(), None).unwrap();
-    let _ = builder.set_tmp_dh(key);
+    assert_eq!(builder.set_tmp_dh(key).unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 // Certificates and keys.
@@ -486,6 +485,16 @@ fn the_system_s_roots_are_found_where_openssl_is_told() {
     );
 }
 
+/// Also an OpenSSL of one's own, whose built-in place is empty, finds them.
+#[test]
+fn the_system_s_roots_are_found_where_the_system_has_them() {
+    let told = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
+    if told || !Path::new("/etc/ssl/certs/ca-certificates.crt").exists() {
+        return;
+    }
+    assert_eq!(SslContext::client().unwrap().verify_mode(), SslVerifyMode::PEER);
+}
+
 #[test]
 fn roots_that_are_chosen_and_not_there_are_an_error() {
     let nowhere = Path::new("/nonexistent/roots");
@@ -499,6 +508,18 @@ fn roots_that_are_chosen_and_not_there_are_an_error() {
             // As C: nothing there is no error.
             tls().set_default_verify_paths().unwrap();
         },
+    );
+}
+
+#[test]
+fn a_chosen_file_without_roots_in_it_is_an_error() {
+    let scratch = Scratch::new("no-roots");
+    let file = scratch.file("ca.pem", "nothing of use");
+    let nowhere = scratch.0.join("nowhere");
+    in_child(
+        "a_chosen_file_without_roots_in_it_is_an_error",
+        &[("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &nowhere)],
+        || assert_eq!(SslContext::client().unwrap_err().kind(), ErrorKind::NoTrustAnchors),
     );
 }
 

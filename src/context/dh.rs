@@ -7,7 +7,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::SslContextBuilderRef;
-use crate::error::{self, Error};
+use crate::error::{self, Error, ErrorKind};
 use crate::x509::PKey;
 
 impl SslContextBuilderRef {
@@ -31,17 +31,23 @@ impl SslContextBuilderRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if the security level forbids them.
+    /// [`ErrorKind::InvalidInput`] for what is not DH's, [`ErrorKind::Refused`] if the security level forbids them.
     ///
     /// C: [`SSL_CTX_set0_tmp_dh_pkey(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tmp_dh_callback/)
     #[doc(alias = "SSL_CTX_set0_tmp_dh_pkey")]
     #[doc(alias = "SSL_CTX_set_tmp_dh")]
     pub fn set_tmp_dh(&mut self, parameters: PKey) -> Result<(), Error> {
+        const CALL: &str = "SSL_CTX_set0_tmp_dh_pkey";
+        let algorithm = parameters.algorithm();
+        if !["DH", "DHX"].contains(&algorithm.as_str()) {
+            let detail = format!("{algorithm} parameters where DH's belong");
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
+        }
         error::clear();
         // SAFETY: the context is live and borrowed for writing.
         let done = unsafe { sys::SSL_CTX_set0_tmp_dh_pkey(self.as_ptr(), parameters.as_ptr()) };
         if done != 1 {
-            return Err(Error::from_queue("SSL_CTX_set0_tmp_dh_pkey"));
+            return Err(Error::from_queue(CALL));
         }
         // set0: after a success the reference is the context's.
         let _ = ForeignType::into_ptr(parameters);

@@ -134,7 +134,8 @@ impl ClientHello<'_> {
     }
 
     /// Goes on with the settings of another context, as
-    /// [`ServerNameView::set_context`](super::ServerNameView::set_context) does.
+    /// [`ServerNameView::set_context`](super::ServerNameView::set_context) does. If the callback then suspends, it is
+    /// the other context's callback that is asked next.
     ///
     /// # Errors
     ///

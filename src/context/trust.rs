@@ -148,10 +148,24 @@ impl SslContextBuilderRef {
         certificates.iter().try_for_each(|certificate| self.trust_certificate(certificate))
     }
 
+    fn holds_anchors(&mut self) -> bool {
+        // SAFETY: the context is live and borrowed for writing, so nobody else changes its store, which lends the stack
+        // (get0) for as long as it is counted here.
+        let count = unsafe {
+            let objects = sys::X509_STORE_get0_objects(sys::SSL_CTX_get_cert_store(self.as_ptr()));
+            sys::OPENSSL_sk_num(objects.cast())
+        };
+        count > 0
+    }
+
     fn trust_system(&mut self) -> Result<(), Error> {
         let default = DefaultPlaces::of_openssl();
         if default.hold_something() {
-            return self.set_default_verify_paths();
+            self.set_default_verify_paths()?;
+            // C passes over a file that it cannot read; directories are only looked into when they are needed.
+            if default.have_hashed_names() || self.holds_anchors() {
+                return Ok(());
+            }
         }
         let missing = |why: &str| {
             let (file, directories) = (default.file.display(), &default.directories);
@@ -207,7 +221,11 @@ impl DefaultPlaces {
     }
 
     fn hold_something(&self) -> bool {
-        is_file_with_content(&self.file) || self.directories.iter().any(|path| has_hashed_names(path))
+        is_file_with_content(&self.file) || self.have_hashed_names()
+    }
+
+    fn have_hashed_names(&self) -> bool {
+        self.directories.iter().any(|path| has_hashed_names(path))
     }
 }
 
