@@ -54,6 +54,30 @@ fn buffers_with_something_in_them_stay() {
 }
 
 #[test]
+fn a_buffer_with_half_a_record_in_it_stays() {
+    let (mut left, right) = common::duplex();
+    let (mut tap, end) = common::duplex();
+    let mut two = Two::new(&client_context(), &server_context());
+    two.shake();
+    two.drain();
+    // What the server writes is caught on its way, and only its beginning goes on.
+    two.server.set_stream(right).unwrap();
+    two.client.set_stream(end).unwrap();
+    two.server.write(b"in two parts").unwrap();
+    let record = left.take_incoming();
+    tap.push_outgoing(&record[..5]);
+    assert!(two.client.read(&mut [0; 4]).unwrap_err().want().is_some());
+    assert_eq!(two.client.rstate_string(), "RB");
+
+    assert_eq!(two.client.free_buffers().unwrap_err().kind(), ErrorKind::NotReady);
+
+    tap.push_outgoing(&record[5..]);
+    let mut buf = [0; 16];
+    assert_eq!(two.client.read(&mut buf).unwrap(), 12);
+    assert_eq!(&buf[..12], b"in two parts");
+}
+
+#[test]
 fn buffers_of_an_object_that_has_not_begun_can_be_made_and_freed() {
     let mut two = Two::new(&client_context(), &server_context());
     for ssl in two.each() {
@@ -141,7 +165,9 @@ fn writing_with_flags_is_writing_over_tls() {
             assert_eq!(two.client.write_ex2(b"", WriteFlags::empty()).unwrap(), 0);
             let mut buf = [0; 8];
             assert_eq!(two.server.read(&mut buf).unwrap(), 5);
-            assert!(two.client.write_ex2(b"last", WriteFlags::CONCLUDE).is_err());
+            let error = two.client.write_ex2(b"last", WriteFlags::CONCLUDE).unwrap_err();
+            assert_eq!(error.error().unwrap().kind(), ErrorKind::InvalidInput);
+            assert_eq!(two.client.write(b"more").unwrap(), 4, "the refusal broke nothing");
         }
         Err(error) => assert!(unsupported(&error) && !since(3, 3), "{error:?}"),
     }

@@ -4,9 +4,9 @@
 mod common;
 mod mirror;
 
-use common::{client_context, server_context};
+use common::{client_context, client_ssl, duplex, server_builder, server_context};
 use libssl::context::ProtocolVersion;
-use libssl::{ErrorKind, Ssl};
+use libssl::{ErrorKind, Ssl, SslContext};
 use mirror::{Two, since, supported, waits};
 
 const VERSIONS: [ProtocolVersion; 2] = [ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3];
@@ -150,5 +150,63 @@ fn without_early_data_nothing_early_is_exported() {
             let error = ssl.export_keying_material_early(&mut [0; 8], b"", b"").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
         }
+    }
+}
+
+/// A client with the session of an earlier connection to `first`, over which it has sent early data to `second`,
+/// and that server, which has read it if it could.
+fn early(first: &SslContext, second: &SslContext) -> Two {
+    let context = client_context();
+    let mut two = Two::new(&context, first);
+    two.shake();
+    two.drain();
+    let (left, right) = duplex();
+    let next = Two::over(client_ssl(&context), left, Ssl::new(second).unwrap(), right);
+    let (mut done, mut buf) = (0, [0_u8; 16]);
+    // SAFETY: the objects are live; the session's reference is ours (get1) and is given back. The buffers live for
+    // the calls.
+    unsafe {
+        let session = openssl_sys_ext::SSL_get1_session(two.client.as_ptr());
+        assert_eq!(openssl_sys::SSL_set_session(next.client.as_ptr(), session), 1);
+        openssl_sys::SSL_SESSION_free(session);
+        let client = next.client.as_ptr();
+        assert_eq!(openssl_sys::SSL_write_early_data(client, b"early".as_ptr().cast(), 5, &raw mut done), 1);
+        let (server, to) = (next.server.as_ptr(), buf.as_mut_ptr().cast());
+        openssl_sys::SSL_read_early_data(server, to, buf.len(), &raw mut done);
+    }
+    next
+}
+
+fn with_early_data() -> SslContext {
+    let context = server_builder();
+    // SAFETY: the context is live and still being built.
+    assert_eq!(unsafe { openssl_sys::SSL_CTX_set_max_early_data(context.as_ptr(), 1000) }, 1);
+    context.build()
+}
+
+#[test]
+fn both_sides_export_the_same_early_keying_material() {
+    let context = with_early_data();
+    let two = early(&context, &context);
+
+    let (mut client, mut server) = ([0; 32], [0; 32]);
+    two.client.export_keying_material_early(&mut client, b"EXPERIMENTAL-early", b"c").unwrap();
+    two.server.export_keying_material_early(&mut server, b"EXPERIMENTAL-early", b"c").unwrap();
+
+    assert_eq!(client, server);
+    assert_ne!(client, [0; 32]);
+}
+
+/// Here C itself reads a session that is NULL.
+#[test]
+fn after_early_data_was_rejected_nothing_early_is_exported() {
+    let mut two = early(&with_early_data(), &with_early_data());
+    two.client.export_keying_material_early(&mut [0; 32], b"x", b"").unwrap();
+
+    two.shake();
+
+    for ssl in two.each() {
+        let error = ssl.export_keying_material_early(&mut [0; 32], b"x", b"").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotReady);
     }
 }

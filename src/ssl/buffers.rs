@@ -41,11 +41,12 @@ bitflags::bitflags! {
 }
 
 impl SslRef {
-    /// Writes as [`write`](Self::write) does, with flags; TLS has none, and refuses any.
+    /// Writes as [`write`](Self::write) does, with flags, of which TLS has none.
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write), and [`ErrorKind::Unsupported`] before OpenSSL 3.3.
+    /// As [`write`](Self::write), [`ErrorKind::Unsupported`] before OpenSSL 3.3, and [`ErrorKind::InvalidInput`] for a flag
+    /// where the protocol has none; the object is then as it was.
     ///
     /// C: [`SSL_write_ex2(3)`](https://docs.openssl.org/master/man3/SSL_write/)
     #[doc(alias = "SSL_write_ex2")]
@@ -53,6 +54,10 @@ impl SslRef {
         compat::ssl::has_write_ex2().map_err(SslError::refused)?;
         if buf.is_empty() && flags.is_empty() {
             return Ok(0);
+        }
+        if !flags.is_empty() && (self.is_tls() || self.is_dtls()) {
+            let error = Error::new(ErrorKind::InvalidInput, "SSL_write_ex2");
+            return Err(SslError::refused(error.with_detail("TLS has no flags for writing")));
         }
         let mut written = 0;
         self.call("SSL_write_ex2", Phase::Data, |ssl| {
@@ -155,11 +160,18 @@ impl SslRef {
     /// C: [`SSL_free_buffers(3)`](https://docs.openssl.org/master/man3/SSL_alloc_buffers/)
     #[doc(alias = "SSL_free_buffers")]
     pub fn free_buffers(&mut self) -> Result<(), Error> {
+        const CALL: &str = "SSL_free_buffers";
+        // 3.0.13, 3.1.5, 3.2.1, 3.3.0 and what came before free a buffer in which half a record waits, or a record that
+        // was opened and not read to its end, and use it afterwards (CVE-2024-4741).
+        if self.has_pending() || self.rstate_string() == "RB" {
+            return Err(Error::new(ErrorKind::NotReady, CALL).with_detail("bytes of the peer's are in them"));
+        }
         crate::error::clear();
-        // SAFETY: the object is live and borrowed for writing; C refuses where bytes are left.
+        // SAFETY: the object is live and borrowed for writing, and nothing of the peer's waits in its buffers; C
+        // refuses where something is still to be written.
         match unsafe { ext::SSL_free_buffers(self.as_ptr()) } {
             1 => Ok(()),
-            _ => Err(Error::from_queue("SSL_free_buffers").with_kind(ErrorKind::NotReady)),
+            _ => Err(Error::from_queue(CALL).with_kind(ErrorKind::NotReady)),
         }
     }
 }

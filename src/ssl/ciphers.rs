@@ -10,7 +10,7 @@ use openssl_sys_ext as ext;
 
 use super::{Nid, SslRef};
 use crate::error::{Error, ErrorKind};
-use crate::ffi::{bytes, strings};
+use crate::ffi::{bytes, compat, strings};
 
 /// A cipher suite. Each is a constant of libssl, and this a reference to it.
 ///
@@ -367,7 +367,8 @@ impl SslRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if the length is 0 or does not fit the format.
+    /// [`ErrorKind::InvalidInput`] for an empty list, [`ErrorKind::Refused`] for a length that does not fit the format, and
+    /// [`ErrorKind::Unsupported`] for the format of SSLv2 from OpenSSL 4.0 on.
     ///
     /// C: [`SSL_bytes_to_cipher_list(3)`](https://docs.openssl.org/master/man3/SSL_get_ciphers/)
     #[doc(alias = "SSL_bytes_to_cipher_list")]
@@ -375,6 +376,9 @@ impl SslRef {
         const CALL: &str = "SSL_bytes_to_cipher_list";
         if list.is_empty() {
             return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("the list is empty"));
+        }
+        if sslv2_format && compat::running_version() >= 0x4000_0000 {
+            return Err(Error::unsupported(CALL, "OpenSSL 3, the last one that knows the format of SSLv2"));
         }
         let (mut ciphers, mut signals) = (ptr::null_mut(), ptr::null_mut());
         crate::error::clear();

@@ -102,10 +102,14 @@ impl SslRef {
             Some(_) => true,
         };
         // SAFETY: the object is live, and the calls only read it.
-        let offered = unsafe {
-            sys::SSL_version(ssl) == sys::TLS1_3_VERSION
-                && ext::SSL_get_early_data_status(ssl) != ext::SSL_EARLY_DATA_NOT_SENT
-        };
+        let (version, status) = unsafe { (sys::SSL_version(ssl), ext::SSL_get_early_data_status(ssl)) };
+        let offered = version == sys::TLS1_3_VERSION
+            && match status {
+                ext::SSL_EARLY_DATA_ACCEPTED => true,
+                // So it is called on a client until the server has answered.
+                ext::SSL_EARLY_DATA_REJECTED => !self.is_server() && !self.is_init_finished(),
+                _ => false,
+            };
         if !(early && offered) {
             return Err(Error::new(ErrorKind::NotReady, CALL).with_detail("there is no early data"));
         }
@@ -136,7 +140,7 @@ impl SslRef {
             return Ok(());
         }
         let error = Error::from_queue(call);
-        if self.in_init() {
+        if !self.is_init_finished() {
             return Err(error.with_kind(ErrorKind::NotReady));
         }
         Err(error)
