@@ -1,0 +1,96 @@
+//! Where this crate answers otherwise than C, on purpose: each rule with its reason.
+
+use super::player::Way;
+use super::scenario::{Line, Scenario};
+
+/// One call that C and this crate answered.
+pub struct Step<'a> {
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// How the object got its transport.
+    pub way: Way,
+    /// The call.
+    pub call: &'a Line,
+    /// C's line.
+    pub c: &'a str,
+    /// Ours.
+    pub ours: &'a str,
+    /// Our lines of the calls before it.
+    pub earlier: &'a [String],
+    /// What C answers in the same place of the same scenario without entries left in the queue.
+    pub fresh: Option<&'a str>,
+}
+
+/// A place where our rules differ from C's.
+pub struct Deviation {
+    /// Why.
+    pub reason: &'static str,
+    /// Whether this is one.
+    pub covers: fn(&Step<'_>) -> bool,
+}
+
+/// All of them. Each must be of use in some scenario.
+pub const DEVIATIONS: [Deviation; 7] = [
+    Deviation {
+        reason: "A dead object stays dead. On 3.x C says SYSCALL without errno, or after a peer's alert ZERO_RETURN, \
+                 which reads as a clean end, or goes on waiting; 4.0 says SSL with an empty queue.",
+        covers: |step| step.ours.ends_with(" poisoned") && died(step.earlier),
+    },
+    Deviation {
+        reason: "SSL_shutdown's 0 says that close_notify went out. SSL_get_error then speaks of a system error, so \
+                 it is not asked.",
+        covers: |step| step.ours == "shutdown 0 sent" && step.c.starts_with("shutdown 0 "),
+    },
+    Deviation {
+        reason: "An empty buffer gives Ok(0) without a call to C, which would say SYSCALL without errno, or WANT_READ.",
+        covers: |step| step.call.word(1) == "0" && step.ours.contains(" 1 0 "),
+    },
+    Deviation {
+        reason: "Without a BIO C is not called: 3.x can crash in SSL_get_error.",
+        covers: |step| {
+            step.scenario.steps[0].get("bio") == Some("none") && step.ours.ends_with(" no transport")
+        },
+    },
+    Deviation {
+        reason: "A callback's panic ends the handshake as a refusal does, and then goes on in the call.",
+        covers: |step| {
+            let panics = step.scenario.steps.iter().any(|line| line.get("panic").is_some());
+            panics && step.ours.ends_with(" panicked") && code(step.c) == Some("1")
+        },
+    },
+    Deviation {
+        reason: "The queue is emptied before each call, so that what was left there never changes its answer.",
+        covers: |step| step.fresh == Some(step.ours),
+    },
+    Deviation {
+        reason: "A Rust stream's TimedOut is a suspension, as WouldBlock is: C's socket BIO never sees ETIMEDOUT where \
+                 a read's time limit ran out, but other systems' streams say so.",
+        covers: |step| {
+            let timed_out =
+                step.scenario.steps.iter().any(|line| line.word(0) == "fault" && line.word(3) == "110");
+            let suspended = ["2", "3"].map(Some).contains(&code(step.ours));
+            step.way == Way::Stream && timed_out && suspended && code(step.c) == Some("5")
+        },
+    },
+];
+
+/// The second number of a line.
+fn code(line: &str) -> Option<&str> {
+    line.split(' ').nth(2)
+}
+
+/// Whether the last call that C saw ended the connection.
+fn died(earlier: &[String]) -> bool {
+    let Some(last) =
+        earlier.iter().rev().find(|line| !line.ends_with(" poisoned") && !line.starts_with("got "))
+    else {
+        return false;
+    };
+    let shakes = ["connect ", "accept ", "do_handshake "].iter().any(|call| last.starts_with(call));
+    match code(last) {
+        Some("1" | "5") => true,
+        // A close_notify ends a handshake, but only the reading half of a connection.
+        Some("6") => shakes,
+        _ => last.ends_with(" panicked"),
+    }
+}
