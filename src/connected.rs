@@ -162,7 +162,7 @@ impl<C: Channel> Connected<C> {
     /// C: [`SSL_has_pending(3)`](https://docs.openssl.org/master/man3/SSL_pending/)
     #[doc(alias = "SSL_has_pending")]
     pub fn has_pending_read(&self) -> bool {
-        self.link.ssl.has_pending() || C::has_read_ahead(&self.link.held)
+        self.holds_received() || C::has_read_ahead(&self.link.held)
     }
 
     /// Takes the connection apart: the object, the channel, and what was read ahead.
@@ -174,7 +174,7 @@ impl<C: Channel> Connected<C> {
     /// [`into_parts_discarding`](Self::into_parts_discarding).
     pub fn into_parts(self) -> Result<Parts<C>, Self> {
         let alive = !self.link.ssl.is_poisoned();
-        if alive && (self.link.ssl.has_pending() || self.has_pending_write()) {
+        if alive && (self.holds_received() || self.has_pending_write()) {
             return Err(self);
         }
         Ok(self.into_parts_discarding())
@@ -185,6 +185,14 @@ impl<C: Channel> Connected<C> {
         let Link { mut ssl, held } = self.link;
         let (channel, read_ahead) = C::detach(held, &mut ssl);
         Parts { ssl, channel, read_ahead }
+    }
+
+    /// Whether libssl has bytes of the peer's. From 3.2 on it counts the peer's close_notify for ever; nothing comes
+    /// after that, unless libssl was told to read ahead itself.
+    fn holds_received(&self) -> bool {
+        let ssl = &self.link.ssl;
+        let over = ssl.shutdown_state().contains(ShutdownState::RECEIVED);
+        ssl.has_pending() && (!over || ssl.read_ahead())
     }
 
     /// Finishes what `write` took. A suspension leaves it for the next time.

@@ -7,7 +7,7 @@ mod support;
 
 use std::io::{self, Read, Write};
 
-use common::{Duplex, Fault, client_ssl, duplex, shake_over};
+use common::{Duplex, Fault, Turn, client_ssl, duplex, shake_over};
 use libssl::bio::{Channel, ReadAhead};
 use libssl::connected::ShutdownProgress;
 use libssl::ssl::ShutdownState;
@@ -16,7 +16,7 @@ use libssl::{
 };
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
-use support::{VERSIONS, Version, assert_works, inner, read_all, read_now};
+use support::{VERSIONS, Version, assert_works, finish, inner, read_all, read_now};
 
 fn server_ssl(context: &SslContext) -> Ssl {
     Ssl::new(context).expect("SSL_new")
@@ -93,18 +93,9 @@ fn an_object_in_the_middle_begins_no_other_handshake_but_goes_on_with_its_own() 
         let (_, ssl, channel) = failure.into_parts();
         assert_eq!(channel.calls, calls, "{version:?}: no byte moved");
 
-        let mut client = suspended(ssl.do_handshake(channel));
-        let mut server = suspended(server_ssl(&server_context).accept(right));
-        let (mut client, mut server) = loop {
-            client = match client.resume() {
-                Ok(client) => break (client, server.resume().expect("a connected server")),
-                Err(waits) => waits.into_handshake().expect("it only waits"),
-            };
-            server = match server.resume() {
-                Ok(server) => break (client.resume().expect("a connected client"), server),
-                Err(waits) => waits.into_handshake().expect("it only waits"),
-            };
-        };
+        let client = Turn::of(ssl.do_handshake(channel));
+        let server = Turn::of(server_ssl(&server_context).accept(right));
+        let (mut client, mut server) = finish(client, server);
         assert_works(&mut client, &mut server);
     }
 }
@@ -287,22 +278,9 @@ fn a_handshake_that_c_began_goes_on_here() {
             let failure = refused(ssl.connect(left_again));
             assert_eq!(failure.kind(), ErrorKind::NotReady, "it has begun already");
             let (_, ssl, left) = failure.into_parts();
-            let mut server = suspended(server_ssl(&server_context).accept(right));
-            let mut client = ssl.do_handshake(left);
-            let (mut client, mut server) = loop {
-                client = match client {
-                    Ok(client) => break (client, server.resume().expect("a connected server")),
-                    Err(waits) => waits.into_handshake().expect("it only waits").resume(),
-                };
-                server = match server.resume() {
-                    Ok(server) => {
-                        let client =
-                            client.or_else(|waits| waits.into_handshake().expect("it waits").resume());
-                        break (client.expect("a connected client"), server);
-                    }
-                    Err(waits) => waits.into_handshake().expect("it only waits"),
-                };
-            };
+            let client = Turn::of(ssl.do_handshake(left));
+            let server = Turn::of(server_ssl(&server_context).accept(right));
+            let (mut client, mut server) = finish(client, server);
             assert_works(&mut client, &mut server);
         }
     }
@@ -652,6 +630,26 @@ fn bytes_after_close_notify_belong_to_the_channel() {
         let mut parts = client.into_parts().expect("libssl holds nothing");
         assert!(parts.read_ahead.is_empty());
         assert_eq!(parts.channel.take_incoming(), b"in plain text", "{version:?}");
+    }
+}
+
+/// With libssl's own read-ahead they are inside of it, and nobody gets them out: then it says so.
+#[test]
+fn bytes_after_close_notify_that_libssl_took_keep_a_connection_together() {
+    for version in VERSIONS {
+        let (client_context, server_context) = version.contexts();
+        let (left, right) = duplex();
+        let mut ssl = client_ssl(&client_context);
+        ssl.set_read_ahead(true);
+        let (client, server) = shake_over(ssl, left, server_ssl(&server_context), right);
+        let (mut client, mut server) = (client.expect("a client"), server.expect("a server"));
+        server.shutdown().expect("a shutdown");
+        server.channel_mut().push_outgoing(b"in plain text");
+        let (bytes, end) = read_all(&mut client);
+        end.expect("a clean end");
+        assert!(bytes.is_empty());
+        let client = client.into_parts().expect_err("thirteen bytes would be lost");
+        assert_eq!(client.into_parts_discarding().channel.waiting(), 0, "{version:?}");
     }
 }
 

@@ -425,7 +425,7 @@ fn a_handshake_that_panics_is_gone() {
     let (mut left, right) = duplex();
     left.on_read.push_back(Fault::Panic("in the transport"));
     let peer = Turn::of(Ssl::new(&contexts.1).expect("SSL_new").accept(right));
-    let payload = caught(|| client_ssl(&contexts.0).connect(left)).expect_err("it panics");
+    let payload = caught(|| drop(client_ssl(&contexts.0).connect(left))).expect_err("it panics");
     assert_eq!(message(&payload), "in the transport");
     let Turn::Over(Err(error)) = peer.next() else { panic!("the channel is still there") };
     assert!(matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::Io), "{error:?}");
@@ -549,8 +549,7 @@ fn a_panic_ends_the_session() {
 fn a_panic_under_a_call_of_c_stays_there() {
     for version in VERSIONS {
         let contexts = version.contexts();
-        let mut victim =
-            Victim::new(&contexts, Role::Client, |it| it.on_read.push_back(Fault::Panic("under C")));
+        let victim = Victim::new(&contexts, Role::Client, |it| it.on_read.push_back(Fault::Panic("under C")));
         // SAFETY: the object is live and ours alone.
         let ret = unsafe { sys::SSL_connect(victim.ssl.as_ptr()) };
         assert_eq!(ret, -1);

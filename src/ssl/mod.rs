@@ -31,7 +31,9 @@ use openssl_sys_ext as ext;
 
 pub use buffers::{ShutdownFlags, WriteFlags};
 pub use callbacks::TlsExtension;
-pub use ciphers::{CipherBits, CipherList, SslCipher, cipher_name, default_cipher_list, default_ciphersuites};
+pub use ciphers::{
+    CipherBits, CipherList, SslCipher, cipher_name, default_cipher_list, default_ciphersuites,
+};
 pub use groups::Group;
 pub use io::{ShutdownResult, ShutdownState};
 pub use nid::Nid;
@@ -160,17 +162,27 @@ impl SslRef {
 }
 
 /// Frees the object. libssl takes the session of an object that was never shut down for broken, and drops it from
-/// the cache: a healthy connection of ours is marked as if its close_notify had gone out.
+/// the cache: a healthy connection of ours is marked as if its close_notify had gone out. That of a dead one is dropped
+/// here, for libssl 4.0 forgets it when the transport killed the object.
 ///
 /// # Safety
 ///
 /// `ssl` is live, and the caller gives up one reference to it.
 unsafe fn free(ssl: *mut sys::SSL) {
-    // SAFETY: the object is live until SSL_free below.
+    // SAFETY: the object is live until SSL_free below, and so are its context and session (get0).
     unsafe {
-        let healthy = State::of(ssl).is_some_and(|state| state.is_ours() && !state.is_poisoned());
-        if healthy && sys::SSL_is_init_finished(ssl) == 1 {
-            sys::SSL_set_shutdown(ssl, sys::SSL_get_shutdown(ssl) | sys::SSL_SENT_SHUTDOWN);
+        if State::of(ssl).is_some_and(State::is_ours) {
+            let dead = SslRef::from_ptr(ssl).is_poisoned();
+            if !dead && sys::SSL_is_init_finished(ssl) == 1 {
+                sys::SSL_set_shutdown(ssl, sys::SSL_get_shutdown(ssl) | sys::SSL_SENT_SHUTDOWN);
+            }
+            // A session that was only offered again is not to blame for a handshake that failed.
+            let mut none = [0_u8];
+            let shook_hands = sys::SSL_get_finished(ssl, none.as_mut_ptr().cast(), 0) > 0
+                && sys::SSL_get_peer_finished(ssl, none.as_mut_ptr().cast(), 0) > 0;
+            if dead && shook_hands {
+                sys::SSL_CTX_remove_session(sys::SSL_get_SSL_CTX(ssl), sys::SSL_get_session(ssl));
+            }
         }
         sys::SSL_free(ssl);
     }

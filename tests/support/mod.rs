@@ -8,7 +8,7 @@ use libssl::bio::Channel;
 use libssl::context::ProtocolVersion;
 use libssl::{Connected, SslContext, SslContextBuilder};
 
-use crate::common::{self, Duplex, pki};
+use crate::common::{self, Duplex, Turn, pki};
 
 /// The protocol versions that the tests run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,19 @@ impl Version {
         let (client, server) = self.contexts();
         common::connected(&client, &server)
     }
+}
+
+/// Lets two handshakes under way come to their end.
+pub fn finish<A: Channel, B: Channel>(mut one: Turn<A>, mut other: Turn<B>) -> (Connected<A>, Connected<B>) {
+    for _ in 0..100 {
+        (one, other) = match (one.next(), other.next()) {
+            (Turn::Over(one), Turn::Over(other)) => {
+                return (one.expect("a connection"), other.expect("a connection"));
+            }
+            waiting => waiting,
+        };
+    }
+    panic!("both sides wait for each other: {one:?}, {other:?}");
 }
 
 /// Reads until nothing more comes: what came, and what stopped it (`Ok` is the clean end).
