@@ -35,6 +35,9 @@ usage: serve [options]
 /// The longest head of a request that is read.
 const LONGEST_HEAD: usize = 16 * 1024;
 
+/// The most that is read after the answer.
+const LONGEST_GOODBYE: u64 = 1024 * 1024;
+
 /// How long a visitor may keep us waiting: each has a thread of ours.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -115,8 +118,9 @@ fn visit(context: &SslContext, stream: TcpStream) {
 fn talk(context: &SslContext, stream: TcpStream) -> Result<String, Box<dyn Error>> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    // A socket that runs into its timeout suspends the handshake. `into` takes that for an error: our patience ends.
-    let mut connected = Ssl::new(context)?.accept(stream).map_err(libssl::Error::from)?;
+    // A socket that runs into its timeout suspends the handshake, as one that does not block would. Here that is an
+    // error like any other: our patience is over.
+    let mut connected = Ssl::new(context)?.accept(stream)?;
 
     let head = read_head(&mut connected)?;
     let request = head.lines().next().unwrap_or_default().to_owned();
@@ -133,6 +137,9 @@ fn talk(context: &SslContext, stream: TcpStream) -> Result<String, Box<dyn Error
     )?;
     // close_notify tells the visitor that this was all, and nobody cut the connection.
     connected.shutdown()?;
+    // Then the visitor has the last word. A socket that is closed with bytes unread resets the connection, and the
+    // answer could be lost on its way. How this ends does not matter any more.
+    let _ = io::copy(&mut connected.take(LONGEST_GOODBYE), &mut io::sink());
     Ok(format!("{request:?}: {status}"))
 }
 

@@ -200,6 +200,19 @@ fn connect_shows_where_the_handshake_pauses() {
 }
 
 #[test]
+fn serve_answers_a_client_that_has_ended_its_own_direction() {
+    let server = Server::with_fresh_identity();
+    for _ in 0..10 {
+        let mut client = Running::start(&mut server.connect(&[]));
+        client.say("HEAD / HTTP/1.0\r\n\r\n");
+        // Its close_notify follows at once.
+        let ended = client.finish();
+        succeeded(&ended);
+        assert!(ended.stdout.ends_with("\r\n\r\nonly GET\n"), "{ended:#?}");
+    }
+}
+
+#[test]
 fn connect_asks_for_one_name_and_verifies_another() {
     let server = Server::with_fresh_identity();
     let ended = run(&mut server.connect(&["--get", "/", "--sni", "asked.example", "--name", "127.0.0.1"]));

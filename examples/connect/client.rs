@@ -40,8 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 /// A context with safe defaults, changed only where the command line says so.
 fn context(options: &Options) -> Result<SslContext, Box<dyn Error>> {
     let mut builder = match &options.ca {
-        Some(file) => SslContext::client_trusting(TrustAnchors::File(file.as_ref()))
-            .map_err(|error| format!("{file}: {error}"))?,
+        Some(file) => SslContext::client_trusting(TrustAnchors::File(file.as_ref()))?,
         None => SslContext::client()?,
     };
     // Without `--min` the builder's own lower bound stays: TLS 1.2, or what the system's openssl.cnf demands.
