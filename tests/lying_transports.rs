@@ -1,6 +1,9 @@
 //! Transports that lie, fail and panic: whatever they do, a call ends with a connection, a suspension, or the error
 //! that says what they did.
 
+// A test that cannot go on panics.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod common;
 mod support;
 

@@ -10,7 +10,7 @@ use openssl_sys_ext as ext;
 
 use super::handle::Bio;
 use super::{Channel, attach, sealed};
-use crate::error::{self, Error};
+use crate::error::{self, Error, ErrorKind};
 use crate::ffi::bytes;
 use crate::ssl::SslRef;
 
@@ -61,7 +61,7 @@ impl Pair {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if there is no memory for them.
+    /// [`ErrorKind::Refused`] if there is no memory for them.
     ///
     /// C: [`BIO_new_bio_pair(3)`](https://docs.openssl.org/master/man3/BIO_s_bio/)
     pub fn new(to_ssl: usize, from_ssl: usize) -> Result<Self, Error> {
@@ -70,7 +70,9 @@ impl Pair {
         let (mut outer, mut inner) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: two places for two new BIOs, each of which writes into the buffer of its size.
         if unsafe { ext::BIO_new_bio_pair(&raw mut outer, to_ssl, &raw mut inner, from_ssl) } != 1 {
-            return Err(Error::from_queue(CALL));
+            // Not every version says so itself.
+            let detail = format!("there is no memory for buffers of {to_ssl} and {from_ssl} bytes");
+            return Err(Error::from_queue(CALL).with_kind(ErrorKind::Refused).with_detail(detail));
         }
         // SAFETY: both references are ours.
         let mut pair = unsafe {
