@@ -14,6 +14,18 @@ use crate::ssl::SslRef;
 pub(super) type Select = Arc<dyn for<'a> Fn(&SslRef, OfferedProtocols<'a>) -> AlpnDecision<'a> + Send + Sync>;
 
 /// What a server answers to a client's offer.
+///
+/// The name belongs to the offer, and not to a list that ends with the callback:
+///
+/// ```compile_fail,E0515
+/// # use libssl::context::{AlpnDecision, SslContext, SslMethod};
+/// # let mut builder = SslContext::builder(SslMethod::tls_server())?;
+/// builder.set_alpn_select_cb(|_ssl, _offered| {
+///     let mine = vec![b'h', b'2'];
+///     AlpnDecision::Select(&mine)
+/// })?;
+/// # Ok::<(), libssl::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlpnDecision<'a> {
     /// This one. The handshake fails if the client did not offer it.

@@ -16,7 +16,7 @@ impl SslContextBuilderRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unspecified`](crate::ErrorKind::Unspecified) if the library does not take it.
+    /// [`ErrorKind::Unspecified`] if the library does not take it.
     ///
     /// C: [`SSL_CTX_set_dh_auto(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tmp_dh_callback/)
     #[doc(alias = "SSL_CTX_set_dh_auto")]
