@@ -39,6 +39,8 @@ pub struct Connected<C: Channel> {
     /// Taken by `write`, not finished by libssl. Its address stays while libssl may know it.
     pending: Vec<u8>,
     finished: usize,
+    /// What libssl waits for with it.
+    pending_on: Option<Want>,
     want: Option<Want>,
     close_notify: CloseNotify,
 }
@@ -86,7 +88,14 @@ pub struct Parts<C> {
 impl<C: Channel> Connected<C> {
     pub(crate) fn new(mut link: Link<C>) -> Self {
         link.ssl.allow_moving_partial_writes();
-        Self { link, pending: Vec::new(), finished: 0, want: None, close_notify: CloseNotify::Settled }
+        Self {
+            link,
+            pending: Vec::new(),
+            finished: 0,
+            pending_on: None,
+            want: None,
+            close_notify: CloseNotify::Settled,
+        }
     }
 
     /// Reads as [`Read::read`] does, and leaves the bytes for the next read.
@@ -198,7 +207,13 @@ impl<C: Channel> Connected<C> {
     /// Finishes what `write` took. A suspension leaves it for the next time.
     fn finish_write(&mut self) -> Result<(), SslError> {
         while let Some(rest) = self.pending.get(self.finished..).filter(|rest| !rest.is_empty()) {
-            self.finished += self.link.ssl.write(rest)?;
+            match self.link.ssl.write(rest) {
+                Ok(written) => self.finished += written,
+                Err(error) => {
+                    self.pending_on = error.want();
+                    return Err(error);
+                }
+            }
         }
         self.pending.clear();
         self.finished = 0;
@@ -221,6 +236,7 @@ impl<C: Channel> Connected<C> {
             Err(error) => match error.want() {
                 Some(want) => {
                     self.want = Some(want);
+                    self.pending_on = Some(want);
                     self.pending.extend_from_slice(piece);
                     Ok(piece.len())
                 }
@@ -254,18 +270,31 @@ impl<C: Channel> Connected<C> {
         read: impl FnOnce(&mut SslRef, &mut [u8]) -> Result<usize, SslError>,
     ) -> io::Result<usize> {
         self.want = None;
-        if self.has_pending_write() {
-            // It goes first, but a peer that does not read must not keep us from reading.
-            if let Err(error) = self.finish_write() {
-                if error.want().is_none() {
-                    return Err(error.into_error("SSL_write_ex").into());
-                }
-            }
+        // In a renegotiation a write waits for the peer's handshake, and would take the peer's data for a breach of
+        // protocol: then the read goes first.
+        let read_first = self.has_pending_write() && self.pending_on == Some(Want::Read);
+        if !read_first {
+            self.finish_write_or_leave_it()?;
         }
         match read(&mut self.link.ssl, buf) {
             Ok(read) => Ok(read),
             Err(error) if error.is_zero_return() => Ok(0),
-            Err(error) => Err(self.suspend_or_fail(error)),
+            Err(error) => {
+                let suspended = error.want().is_some();
+                let error = self.suspend_or_fail(error);
+                if read_first && suspended {
+                    self.finish_write_or_leave_it()?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// A peer that does not read must not keep us from reading.
+    fn finish_write_or_leave_it(&mut self) -> io::Result<()> {
+        match self.finish_write() {
+            Err(error) if error.want().is_none() => Err(error.into_error("SSL_write_ex").into()),
+            _ => Ok(()),
         }
     }
 

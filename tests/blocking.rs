@@ -9,12 +9,14 @@ mod support;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{client_ssl, tcp_pair};
 use libssl::bio::{Channel, Socket};
 use libssl::connected::ShutdownProgress;
+use libssl::context::{CertificateDecision, ClientHelloDecision, SslVerifyMode};
 use libssl::{Connected, ErrorKind, HandshakeError, Ssl, SslContext, Want};
 use support::{VERSIONS, inner};
 
@@ -202,6 +204,53 @@ fn a_read_timeout_does_not_end_the_wait() {
             client_ssl(&client_context).connect_and_wait(client, None).expect("a connected client");
         ask(&mut client);
         server.join().expect("no panic");
+    }
+}
+
+/// A callback that asks for time is not waited for: that is the caller's business.
+#[test]
+fn a_callback_that_asks_for_time_ends_the_wait() {
+    for version in VERSIONS {
+        let (client, server) = nonblocking_pair();
+        let mut builder = version.server_builder();
+        let (hello, certificate) = (AtomicBool::new(true), AtomicBool::new(true));
+        builder
+            .set_client_hello_cb(move |_| match hello.swap(false, Ordering::Relaxed) {
+                true => ClientHelloDecision::Suspend,
+                false => ClientHelloDecision::Accept,
+            })
+            .expect("a callback");
+        builder
+            .set_cert_cb(move |_| match certificate.swap(false, Ordering::Relaxed) {
+                true => CertificateDecision::Suspend,
+                false => CertificateDecision::Accept,
+            })
+            .expect("a callback");
+        let server_context = builder.build();
+        let mut builder = version.client_builder();
+        let verify = AtomicBool::new(true);
+        builder
+            .set_verify_callback(SslVerifyMode::PEER, move |view| {
+                if verify.swap(false, Ordering::Relaxed) {
+                    view.suspend().expect("a client may");
+                }
+                view.preverified()
+            })
+            .expect("a callback");
+        let client_context = builder.build();
+
+        let client = thread::spawn(move || {
+            let waiting = client_ssl(&client_context).connect_and_wait(client, None);
+            let Err(HandshakeError::WantRetryVerify(handshake)) = waiting else { panic!("{waiting:?}") };
+            handshake.resume_and_wait(None).expect("a connected client")
+        });
+        let waiting = Ssl::new(&server_context).expect("SSL_new").accept_and_wait(server, None);
+        let Err(HandshakeError::WantClientHello(handshake)) = waiting else { panic!("{waiting:?}") };
+        let waiting = handshake.resume_and_wait(None);
+        let Err(HandshakeError::WantX509Lookup(handshake)) = waiting else { panic!("{waiting:?}") };
+        let server = handshake.resume_and_wait(None).expect("a connected server");
+        let client = client.join().expect("no panic");
+        assert!(!client.ssl().is_poisoned() && !server.ssl().is_poisoned());
     }
 }
 

@@ -357,7 +357,6 @@ fn two_key_updates_meet_a_write_that_waits() {
     }
     let (bytes, end) = read_all(&mut client);
     let end = end.expect_err("it goes on, or fails");
-    println!("{end:?}");
     client.channel_mut().clear_room();
     if end.kind() == io::ErrorKind::WouldBlock {
         assert_eq!(bytes.len(), 28);
@@ -422,6 +421,29 @@ fn a_write_may_want_to_read() {
     }
     assert!(!client.has_pending_write());
     received.extend(read_now(&mut server));
+    assert_eq!(received, b"in the middle");
+    assert_works(&mut client, &mut server);
+}
+
+/// The peer's data comes while a write waits for the peer's handshake: it is read, and kills nothing.
+#[test]
+fn data_meets_a_write_that_waits_for_a_renegotiation() {
+    let (mut client, mut server) = Version::Tls12.connected();
+    assert_works(&mut client, &mut server);
+    ask_for_a_new_handshake(&mut server);
+    let waits = client.read(&mut [0; 100]);
+    assert_blocked(waits, &client, Want::Read);
+    assert_eq!(client.write(b"in the middle").expect("it is taken"), 13);
+    assert_eq!(client.wants(), Some(Want::Read));
+    // The server has not read the client's answer yet.
+    server.write_all(b"from before").expect("a write");
+    assert_eq!(read_now(&mut client), b"from before");
+    let mut received = Vec::new();
+    for _ in 0..10 {
+        received.extend(read_now(&mut server));
+        assert_eq!(read_now(&mut client), b"");
+    }
+    assert!(!client.has_pending_write());
     assert_eq!(received, b"in the middle");
     assert_works(&mut client, &mut server);
 }
