@@ -84,7 +84,7 @@ impl Callbacks {
 
 /// Runs a closure of the user's beneath C frames, and leaves no trace of it but its result: `errno` and the error
 /// queue are as they were, for SSL_get_error would take what it left there for libssl's. `None` says that it panicked.
-pub(super) fn run<T>(user: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn run<T>(user: impl FnOnce() -> T) -> Option<T> {
     let errno = errno::get();
     let earlier = (!error::is_empty()).then(ErrorStack::drain);
     let result = panics::contain(user);

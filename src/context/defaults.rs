@@ -1,12 +1,15 @@
 //! Where a context begins.
 
+use std::ffi::c_uint;
+
 use foreign_types::ForeignType;
 use openssl_sys as sys;
 
 use super::{
-    Identity, ProtocolVersion, SslContext, SslContextBuilder, SslMethod, SslVerifyMode, TrustAnchors,
+    Identity, ProtocolVersion, SslContext, SslContextBuilder, SslContextBuilderRef, SslMethod, SslVerifyMode,
+    TrustAnchors,
 };
-use crate::error::{self, Error};
+use crate::error::{self, Error, ErrorKind};
 
 impl SslContext {
     /// A context with C's own defaults, and what the system's `openssl.cnf` sets: for ports. It verifies no peer.
@@ -69,6 +72,31 @@ impl SslContext {
         let mut builder = Self::builder(SslMethod::tls_server())?;
         builder.raise_min_proto_version(ProtocolVersion::TLS1_2)?;
         builder.use_identity(identity)?;
+        builder.set_session_id_context(b"libssl")?;
         Ok(builder)
+    }
+}
+
+impl SslContextBuilderRef {
+    /// Names the setting that sessions belong to, in 32 bytes at most: a session is only resumed under the name it was
+    /// made under. Without one, a server that verifies its clients fails every handshake that would resume.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a longer name.
+    ///
+    /// C: [`SSL_CTX_set_session_id_context(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_session_id_context/)
+    #[doc(alias = "SSL_CTX_set_session_id_context")]
+    pub fn set_session_id_context(&mut self, name: &[u8]) -> Result<(), Error> {
+        const CALL: &str = "SSL_CTX_set_session_id_context";
+        let Ok(len @ 0..=32) = c_uint::try_from(name.len()) else {
+            return Err(
+                Error::new(ErrorKind::InvalidInput, CALL).with_detail("the name has more than 32 bytes")
+            );
+        };
+        error::clear();
+        // SAFETY: the context is live and borrowed for writing; C copies `len` bytes.
+        let done = unsafe { sys::SSL_CTX_set_session_id_context(self.as_ptr(), name.as_ptr(), len) };
+        if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
     }
 }

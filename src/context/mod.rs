@@ -50,7 +50,8 @@ pub use trust::TrustAnchors;
 pub use verify::{SslVerifyMode, VerifyView};
 pub use versions::ProtocolVersion;
 
-pub(crate) use callbacks::Callbacks;
+pub(crate) use callbacks::{Callbacks, run};
+pub(crate) use verify::record as record_refusal;
 
 // `Send` and `Sync`: an SSL_CTX counts its references atomically and locks its session cache and store; nothing on
 // `&SslContextRef` writes anything else, and there is no setter: those stand on the builder, which has one owner.

@@ -265,7 +265,7 @@ fn demand_peer(mode: SslVerifyMode) -> Result<(), Error> {
 }
 
 /// The trampoline where there is no closure: OpenSSL's verdict stands, and the first refusal is remembered.
-extern "C" fn record(preverified: c_int, store: *mut sys::X509_STORE_CTX) -> c_int {
+pub(crate) extern "C" fn record(preverified: c_int, store: *mut sys::X509_STORE_CTX) -> c_int {
     // SAFETY: C lends the context for this call.
     let Some(ssl) = (unsafe { ssl_of(store) }) else { return 0 };
     if preverified == 1 {

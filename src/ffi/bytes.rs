@@ -47,18 +47,6 @@ pub(crate) unsafe fn lend_mut<'a>(data: *mut u8, len: usize) -> &'a mut [u8] {
     unsafe { slice::from_raw_parts_mut(data, len) }
 }
 
-/// Reads bytes through a C getter that copies at most `len` bytes to a pointer and returns how many there are.
-/// The getter is asked for the size first, with NULL and 0.
-pub(crate) fn copy_out(mut get: impl FnMut(*mut u8, usize) -> usize) -> Vec<u8> {
-    let size = get(std::ptr::null_mut(), 0);
-    let mut bytes = vec![0; size];
-    if size > 0 {
-        let copied = get(bytes.as_mut_ptr(), bytes.len());
-        bytes.truncate(copied);
-    }
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,17 +61,5 @@ mod tests {
             assert!(lend_mut(std::ptr::null_mut(), 9).is_empty());
             assert!(lend_array::<u16>(std::ptr::null(), 3).is_empty());
         }
-    }
-
-    #[test]
-    fn copy_out_asks_for_the_size_first() {
-        let bytes = copy_out(|to, room| {
-            if room >= 3 {
-                // SAFETY: `copy_out` lends `room` bytes.
-                unsafe { to.copy_from_nonoverlapping(b"abc".as_ptr(), 3) };
-            }
-            3
-        });
-        assert_eq!(bytes, b"abc");
     }
 }

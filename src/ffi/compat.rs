@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use openssl_sys as sys;
 
 /// The version of the library that runs, as `0xMNN00PP0`.
+#[allow(clippy::useless_conversion)] // C's `unsigned long` has 32 bits on some targets
 pub(crate) fn running_version() -> u64 {
     static VERSION: OnceLock<u64> = OnceLock::new();
     // SAFETY: reads a constant of the library.

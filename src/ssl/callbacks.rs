@@ -10,9 +10,9 @@ use openssl_sys_ext as ext;
 
 use super::SslRef;
 use super::state::State;
-use crate::context::{InfoEvent, Message, ProtocolVersion};
+use crate::context::{InfoEvent, Message, ProtocolVersion, run};
 use crate::error::Error;
-use crate::ffi::{bytes, compat, errno, panics};
+use crate::ffi::{bytes, compat};
 use crate::x509::mem::MemBio;
 
 type Info = Arc<dyn Fn(&SslRef, InfoEvent) + Send + Sync>;
@@ -205,18 +205,6 @@ unsafe fn closure<T>(ssl: *const sys::SSL, pick: impl FnOnce(&SslCallbacks) -> O
     }
     // SAFETY: by this function's contract. The copy that SSL_dup makes has our trampolines but no state.
     unsafe { State::of(ssl) }.and_then(|state| pick(&state.callbacks()))
-}
-
-/// Runs a closure beneath C frames. `errno` and the error queue are afterwards as they were: SSL_get_error would take
-/// what it left there for libssl's.
-fn run(user: impl FnOnce()) {
-    let errno = errno::get();
-    // SAFETY: marks this thread's queue, and goes back to the mark.
-    unsafe { ext::ERR_set_mark() };
-    let _ = panics::contain(user);
-    // SAFETY: as above; if the closure emptied the queue, there is nothing to go back to.
-    unsafe { ext::ERR_pop_to_mark() };
-    errno::set(errno);
 }
 
 unsafe extern "C" fn info(ssl: *const sys::SSL, place: c_int, value: c_int) {

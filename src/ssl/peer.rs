@@ -6,7 +6,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::SslRef;
-use crate::context::SslVerifyMode;
+use crate::context::{SslVerifyMode, record_refusal};
 use crate::error::{Error, ErrorKind, VerifyError};
 use crate::x509::X509;
 
@@ -78,8 +78,13 @@ impl SslRef {
             let error = Error::new(ErrorKind::InvalidInput, "SSL_set_verify");
             return Err(error.with_detail("the mode lacks SSL_VERIFY_PEER"));
         }
-        // SAFETY: the object is live and borrowed for writing; without a callback C keeps the one it has.
-        unsafe { sys::SSL_set_verify(self.as_ptr(), mode.bits(), None) };
+        // SAFETY: the object is live and borrowed for writing. C keeps the callback it has, and where there is none, ours
+        // remembers which certificate was refused.
+        unsafe {
+            let callback =
+                ext::SSL_get_verify_callback(self.as_ptr()).is_none().then_some(record_refusal as _);
+            sys::SSL_set_verify(self.as_ptr(), mode.bits(), callback);
+        }
         Ok(())
     }
 
