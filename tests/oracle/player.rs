@@ -11,12 +11,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{mem, ptr, thread};
 
+use libssl::bio::Existing;
 use libssl::context::{
     CertificateDecision, ClientHelloDecision, ProtocolVersion, SslMethod, SslMode, SslOptions, SslVerifyMode,
     TrustAnchors,
 };
+use libssl::error::Reason;
 use libssl::ssl::ShutdownResult;
-use libssl::{Alert, ErrorKind, Ssl, SslContext, SslError, SslRef};
+use libssl::{Alert, Error, ErrorKind, Handshake, HandshakeError, Ssl, SslContext, SslError, SslRef};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -31,13 +33,20 @@ pub enum Way {
     Native,
     /// Our BIO over a Rust stream.
     Stream,
+    /// As above, and the handshake goes through [`Ssl::connect`] and its like. It is played until it is over; of a
+    /// suspension the return value and the code are told.
+    Typestates,
 }
 
 impl Way {
     /// The ways to use a transport of this name.
     pub fn of(transport: &str) -> &'static [Self] {
         // What the `custom` transport does, a Rust stream does here.
-        if transport == "custom" { &[Self::Stream] } else { &[Self::Native, Self::Stream] }
+        if transport == "custom" {
+            &[Self::Stream, Self::Typestates]
+        } else {
+            &[Self::Native, Self::Stream, Self::Typestates]
+        }
     }
 }
 
@@ -47,6 +56,7 @@ pub fn play(scenario: &Scenario, transport: &str, way: Way) -> Vec<String> {
         way,
         transport: transport.into(),
         object: None,
+        handshake: None,
         peer: None,
         far: Far::None,
         near_fd: None,
@@ -55,7 +65,13 @@ pub fn play(scenario: &Scenario, transport: &str, way: Way) -> Vec<String> {
         lines: Vec::new(),
     };
     for step in &scenario.steps {
-        player.step(step);
+        if way == Way::Typestates && step.prints() {
+            if !player.shake(step) {
+                break;
+            }
+        } else {
+            player.step(step);
+        }
     }
     player.finish()
 }
@@ -64,6 +80,7 @@ struct Player {
     way: Way,
     transport: String,
     object: Option<Ssl>,
+    handshake: Option<Handshake<Existing>>,
     peer: Option<Peer>,
     far: Far,
     near_fd: Option<Near>,
@@ -351,7 +368,7 @@ impl Player {
 
     fn open(&mut self, ssl: &mut Ssl) {
         match (self.transport.as_str(), self.way) {
-            ("pair", Way::Native) => {
+            ("pair", Way::Native | Way::Typestates) => {
                 let (mut near, mut far) = (ptr::null_mut(), ptr::null_mut());
                 // SAFETY: both out-pointers point to locals; the object takes the near half, `FarBio` the far one.
                 unsafe {
@@ -375,7 +392,7 @@ impl Player {
             (kind, _) => {
                 let (near, far) = UnixStream::pair().expect("sockets");
                 match kind {
-                    "timeout" => near.set_read_timeout(Some(Duration::from_millis(20))).expect("SO_RCVTIMEO"),
+                    "timeout" => near.set_read_timeout(Some(Duration::from_millis(5))).expect("SO_RCVTIMEO"),
                     "blocking" => (),
                     _ => near.set_nonblocking(true).expect("O_NONBLOCK"),
                 }
@@ -395,9 +412,9 @@ impl Player {
                 ssl.set_stream(near.try_clone().expect("dup")).expect("a stream")
             }
             // SAFETY: the socket is open until `finish` has freed the object.
-            (Near::Unix(near), Way::Native) => unsafe { ssl.set_fd(near.as_raw_fd()) }.expect("SSL_set_fd"),
+            (Near::Unix(near), _) => unsafe { ssl.set_fd(near.as_raw_fd()) }.expect("SSL_set_fd"),
             // SAFETY: as above.
-            (Near::Tcp(near), Way::Native) => unsafe { ssl.set_fd(near.as_raw_fd()) }.expect("SSL_set_fd"),
+            (Near::Tcp(near), _) => unsafe { ssl.set_fd(near.as_raw_fd()) }.expect("SSL_set_fd"),
         }
         self.near_fd = Some(near);
     }
@@ -520,9 +537,38 @@ impl Player {
         }
     }
 
+    /// Makes a handshake call through the typestates, and says whether the handshake goes on.
+    fn shake(&mut self, line: &Line) -> bool {
+        let name = line.word(0);
+        if !["connect", "accept", "do_handshake"].contains(&name) {
+            return false;
+        }
+        let (object, handshake) = (self.object.take(), self.handshake.take());
+        let result = catch_unwind(AssertUnwindSafe(|| match (object, handshake) {
+            (_, Some(handshake)) => handshake.resume(),
+            (Some(ssl), _) if name == "connect" => ssl.connect(Existing),
+            (Some(ssl), _) if name == "accept" => ssl.accept(Existing),
+            (Some(ssl), _) => ssl.do_handshake(Existing),
+            (None, None) => panic!("a handshake without an object"),
+        }));
+        let (over, detail) = match result {
+            Err(_) => (true, "panicked".into()),
+            Ok(Ok(_)) => (true, "1 0 ".into()),
+            Ok(Err(HandshakeError::Failed(failure))) => (true, describe_error(failure.error())),
+            Ok(Err(error)) => {
+                let want = error.want().map_or(0, |want| libssl::ErrorCode::Want(want).as_raw());
+                self.handshake = error.into_handshake().ok();
+                (false, format!("-1 {want}"))
+            }
+        };
+        self.lines.push(format!("{name} {detail}"));
+        !over
+    }
+
     fn finish(mut self) -> Vec<String> {
         // The object goes first: its socket is still open.
         self.object = None;
+        self.handshake = None;
         self.near_fd = None;
         self.far = Far::None;
         if let Some(answerer) = self.answerer {
@@ -546,11 +592,8 @@ impl Far {
             Self::Bio(far) => {
                 let len = i32::try_from(bytes.len()).expect("a flight is short");
                 // SAFETY: the half is live; C reads `len` bytes.
-                assert_eq!(
-                    unsafe { sys::BIO_write(far.0, bytes.as_ptr().cast(), len) },
-                    len,
-                    "no room in the pair"
-                );
+                let sent = unsafe { sys::BIO_write(far.0, bytes.as_ptr().cast(), len) };
+                assert_eq!(sent, len, "no room in the pair");
             }
         }
     }
@@ -590,8 +633,10 @@ impl Far {
 
     fn close(&mut self) {
         match self {
-            // SAFETY: the half is live.
-            Self::Bio(far) => drop(unsafe { ext::BIO_shutdown_wr(far.0) }),
+            Self::Bio(far) => {
+                // SAFETY: the half is live.
+                unsafe { ext::BIO_shutdown_wr(far.0) };
+            }
             Self::Queue(_, far) => far.close(),
             _ => *self = Self::None,
         }
@@ -600,17 +645,27 @@ impl Far {
 
 /// `RET CODE ERRNO [LIB:REASON,...]`, or which rule of ours refused the call before C saw it.
 fn describe(error: &SslError) -> String {
-    match error.error().map(libssl::Error::kind) {
-        Some(ErrorKind::Poisoned) => return "poisoned".into(),
-        Some(ErrorKind::NoTransport) if error.stack().is_empty() => return "no transport".into(),
-        _ => (),
+    match error.error() {
+        Some(error) => describe_error(error),
+        None => format!("{} {} {} []", error.ret(), error.code().as_raw(), error.errno()),
     }
-    let stack: Vec<_> = error
-        .stack()
-        .iter()
-        .map(|reason| format!("{}:{}", reason.library_code(), reason.reason_code()))
-        .collect();
-    format!("{} {} {} [{}]", error.ret(), error.code().as_raw(), error.errno(), stack.join(","))
+}
+
+fn describe_error(error: &Error) -> String {
+    let (Some(ret), Some(code)) = (error.ret(), error.code()) else {
+        return match error.kind() {
+            ErrorKind::Poisoned => "poisoned".into(),
+            ErrorKind::NoTransport => "no transport".into(),
+            ErrorKind::WrongRole => "wrong role".into(),
+            _ => error.to_string(),
+        };
+    };
+    if error.kind() == ErrorKind::Poisoned {
+        return "poisoned".into();
+    }
+    let entry = |reason: &Reason| format!("{}:{}", reason.library_code(), reason.reason_code());
+    let stack: Vec<_> = error.stack().iter().map(entry).collect();
+    format!("{ret} {} {} [{}]", code.as_raw(), error.errno(), stack.join(","))
 }
 
 fn set_option<T>(socket: &impl AsRawFd, option: i32, value: T) {
