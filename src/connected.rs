@@ -326,7 +326,7 @@ impl<C: Channel> Connected<C> {
     fn flush_close_notify(&mut self) -> Result<(), SslError> {
         if self.close_notify == CloseNotify::Unflushed {
             let flushed = self.flush_channel();
-            if flushed.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+            if flushed.is_err_and(|error| bio::suspends(&error)) {
                 return Err(SslError::wants_write());
             }
             // After any other error it is out as far as TLS goes; who reads on learns what the transport says.
@@ -397,7 +397,7 @@ impl<C: Channel> Write for Connected<C> {
             return Err(self.suspend_or_fail(error));
         }
         let flushed = self.flush_channel();
-        if flushed.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+        if flushed.as_ref().is_err_and(bio::suspends) {
             self.want = Some(Want::Write);
         }
         flushed

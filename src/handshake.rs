@@ -81,6 +81,16 @@ impl Ssl {
     /// hands, [`ErrorKind::WrongRole`] if it was made a server, and [`ErrorKind::NoServerName`] if the context demands a
     /// verified name and none was set; then no byte has gone out.
     ///
+    /// The error holds the channel. Where that is borrowed, `?` needs `.map_err(Error::from)` to let it go:
+    ///
+    /// ```
+    /// # fn f(ssl: libssl::Ssl, stream: &mut std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+    /// let connected = ssl.connect(stream).map_err(libssl::Error::from)?;
+    /// # drop(connected);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// C: [`SSL_connect(3)`](https://docs.openssl.org/master/man3/SSL_connect/)
     #[doc(alias = "SSL_connect")]
     #[doc(alias = "SSL_get_error")]

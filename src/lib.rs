@@ -40,7 +40,7 @@
 //! | [`ssl`] | [`Ssl`] and [`SslRef`] |
 //! | [`bio`] | the channels a connection runs over |
 //! | [`handshake`], [`connected`] | the typestates |
-//! | [`poll`] | handshakes that block to their end over what does not |
+//! | [`poll`] | waiting for what does not block |
 //! | [`error`] | [`Error`], [`SslError`], the error stack |
 //! | [`x509`] | certificates and keys, as far as TLS needs them |
 //! | [`ffi`] | the raw types |
@@ -63,8 +63,11 @@ pub mod ssl;
 pub mod x509;
 
 pub use bio::Channel;
-pub use connected::Connected;
-pub use context::{Identity, SslContext, SslContextBuilder, SslContextBuilderRef, SslContextRef};
+pub use connected::{Connected, ShutdownProgress};
+pub use context::{
+    AlpnDecision, Identity, ProtocolVersion, SslContext, SslContextBuilder, SslContextBuilderRef,
+    SslContextRef, SslMethod, TrustAnchors,
+};
 pub use error::{Alert, Error, ErrorCode, ErrorKind, SslError, VerifyError, Want};
 pub use handshake::{Handshake, HandshakeError, HandshakeFailure};
 pub use ssl::{Role, Ssl, SslRef};

@@ -1,5 +1,5 @@
-//! Handshakes that block to their end over a channel that does not: poll(2) around
-//! [`resume`](crate::Handshake::resume), with an optional deadline.
+//! Waiting for channels that do not block: [`wait`] is poll(2) for one suspended call, and the methods here that end in
+//! `_and_wait` put it around [`resume`](crate::Handshake::resume), with an optional deadline.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -24,7 +24,7 @@ impl Ssl {
         channel: C,
         deadline: Option<Instant>,
     ) -> Result<Connected<C>, HandshakeError<C>> {
-        wait(self.connect(channel), deadline)
+        finish(self.connect(channel), deadline)
     }
 
     /// [`accept`](Self::accept), waiting as [`connect_and_wait`](Self::connect_and_wait) does.
@@ -37,7 +37,7 @@ impl Ssl {
         channel: C,
         deadline: Option<Instant>,
     ) -> Result<Connected<C>, HandshakeError<C>> {
-        wait(self.accept(channel), deadline)
+        finish(self.accept(channel), deadline)
     }
 }
 
@@ -48,33 +48,36 @@ impl<C: Channel + AsFd> Handshake<C> {
     ///
     /// As [`Ssl::connect_and_wait`].
     pub fn resume_and_wait(self, deadline: Option<Instant>) -> Result<Connected<C>, HandshakeError<C>> {
-        wait(self.resume(), deadline)
+        finish(self.resume(), deadline)
     }
 }
 
-fn wait<C: Channel + AsFd>(
-    mut progress: Result<Connected<C>, HandshakeError<C>>,
-    deadline: Option<Instant>,
-) -> Result<Connected<C>, HandshakeError<C>> {
-    loop {
-        let (handshake, events) = match progress {
-            Err(HandshakeError::WantRead(handshake)) => (handshake, libc::POLLIN),
-            Err(HandshakeError::WantWrite(handshake)) => (handshake, libc::POLLOUT),
-            end => return end,
-        };
-        progress = match ready(&handshake, events, deadline) {
-            Ok(true) => handshake.resume(),
-            Ok(false) => {
-                let want = if events == libc::POLLIN { Want::Read } else { Want::Write };
-                return Err(HandshakeError::suspended(want, handshake));
-            }
-            Err(error) => return Err(HandshakeError::Failed(handshake.fail_in_poll(error))),
-        };
-    }
-}
-
-/// Waits until the descriptor is ready, or broken, which the next call will tell. `false` says that time is up.
-fn ready(fd: &impl AsFd, events: libc::c_short, deadline: Option<Instant>) -> io::Result<bool> {
+/// Waits until the channel behind `fd` can give what a suspended call [wants](crate::Connected::wants), or is broken,
+/// which the next call will tell. `Ok(false)` says that the `deadline` has passed; `None` waits for ever.
+///
+/// ```no_run
+/// # fn read(connected: &mut libssl::Connected<std::net::TcpStream>, buf: &mut [u8]) -> std::io::Result<usize> {
+/// use std::io::Read;
+///
+/// loop {
+///     match (connected.read(buf), connected.wants()) {
+///         (Err(_), Some(want)) => libssl::poll::wait(connected, want, None)?,
+///         (outcome, _) => return outcome,
+///     };
+/// }
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Those of poll(2); [`InvalidInput`](io::ErrorKind::InvalidInput) for what is not the channel's to give, such as a
+/// callback's answer.
+pub fn wait(fd: &impl AsFd, want: Want, deadline: Option<Instant>) -> io::Result<bool> {
+    let events = match want {
+        Want::Read | Want::Accept => libc::POLLIN,
+        Want::Write | Want::Connect => libc::POLLOUT,
+        _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("no descriptor gives {want}"))),
+    };
     let mut entry = libc::pollfd { fd: fd.as_fd().as_raw_fd(), events, revents: 0 };
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -82,12 +85,8 @@ fn ready(fd: &impl AsFd, events: libc::c_short, deadline: Option<Instant>) -> io
         let ready = unsafe { libc::poll(&raw mut entry, 1, left.map_or(-1, milliseconds)) };
         match ready {
             1.. => return Ok(true),
-            0 if left.is_some_and(|left| left <= Duration::from_millis(i32::MAX as u64)) => {
-                // poll(2) counts milliseconds and may wake early.
-                if deadline.is_none_or(|deadline| Instant::now() >= deadline) {
-                    return Ok(false);
-                }
-            }
+            // poll(2) counts milliseconds, and not more than fit an int.
+            0 if deadline.is_some_and(|deadline| Instant::now() >= deadline) => return Ok(false),
             0 => {}
             _ => {
                 let error = io::Error::last_os_error();
@@ -96,6 +95,24 @@ fn ready(fd: &impl AsFd, events: libc::c_short, deadline: Option<Instant>) -> io
                 }
             }
         }
+    }
+}
+
+fn finish<C: Channel + AsFd>(
+    mut progress: Result<Connected<C>, HandshakeError<C>>,
+    deadline: Option<Instant>,
+) -> Result<Connected<C>, HandshakeError<C>> {
+    loop {
+        let (want, handshake) = match progress {
+            Err(HandshakeError::WantRead(handshake)) => (Want::Read, handshake),
+            Err(HandshakeError::WantWrite(handshake)) => (Want::Write, handshake),
+            end => return end,
+        };
+        progress = match wait(&handshake, want, deadline) {
+            Ok(true) => handshake.resume(),
+            Ok(false) => return Err(HandshakeError::suspended(want, handshake)),
+            Err(error) => return Err(HandshakeError::Failed(handshake.fail_in_poll(error))),
+        };
     }
 }
 

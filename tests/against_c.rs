@@ -3,6 +3,7 @@
 // A test that cannot go on panics.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod c_program;
 mod common;
 #[path = "oracle/deviations.rs"]
 mod deviations;

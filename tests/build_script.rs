@@ -13,7 +13,11 @@ impl Found {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DEP_")) {
             script.env_remove(name);
         }
-        script.env("DEP_OPENSSL_INCLUDE", "/opt/somewhere/include").envs(self.0.iter().copied()).output().unwrap()
+        script
+            .env("DEP_OPENSSL_INCLUDE", "/opt/somewhere/include")
+            .envs(self.0.iter().copied())
+            .output()
+            .unwrap()
     }
 
     fn refusal(&self) -> String {
@@ -34,8 +38,12 @@ fn built_script() -> PathBuf {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/build.rs");
             let built = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("build-script");
             let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-            let compiled =
-                Command::new(rustc).args(["--edition=2024", script, "-o"]).arg(&built).status().unwrap().success();
+            let compiled = Command::new(rustc)
+                .args(["--edition=2024", script, "-o"])
+                .arg(&built)
+                .status()
+                .unwrap()
+                .success();
             assert!(compiled);
             built
         })
@@ -44,7 +52,8 @@ fn built_script() -> PathBuf {
 
 #[test]
 fn every_openssl_from_3_0_on_is_taken() {
-    for (version, gate) in [("30000000", None), ("30500060", Some("ossl350")), ("40000030", Some("ossl400"))] {
+    for (version, gate) in [("30000000", None), ("30500060", Some("ossl350")), ("40000030", Some("ossl400"))]
+    {
         let output = Found(vec![("DEP_OPENSSL_VERSION_NUMBER", version)]).run();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{text}");
@@ -60,7 +69,9 @@ fn what_the_headers_lack_becomes_a_cfg_each() {
         ("DEP_OPENSSL_SYS_EXT_ABSENT", "SSL_is_tls,SSL_get0_group_name"),
     ]);
     let text = String::from_utf8(found.run().stdout).unwrap();
-    assert!(text.contains("rustc-cfg=absent=\"SSL_is_tls\"") && text.contains("absent=\"SSL_get0_group_name\""));
+    assert!(
+        text.contains("rustc-cfg=absent=\"SSL_is_tls\"") && text.contains("absent=\"SSL_get0_group_name\"")
+    );
 }
 
 #[test]

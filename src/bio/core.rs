@@ -230,9 +230,14 @@ impl Core {
     }
 }
 
-/// Whether an error only says "not now": a nonblocking stream, or one with a timeout.
-fn suspends(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+/// Whether an error only says "not now": a nonblocking stream, or one with a timeout of its own. The system's ETIMEDOUT
+/// is none of these: a connection that the peer does not acknowledge any more, and that is gone.
+pub(crate) fn suspends(error: &io::Error) -> bool {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => true,
+        io::ErrorKind::TimedOut => error.raw_os_error() != Some(libc::ETIMEDOUT),
+        _ => false,
+    }
 }
 
 /// Runs a method of the stream beneath C frames. `None` says that it panicked.

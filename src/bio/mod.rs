@@ -32,6 +32,7 @@ pub use existing::Existing;
 pub use pair::{Pair, PairMut};
 pub use socket::Socket;
 
+pub(crate) use core::suspends;
 pub(crate) use stream::{set_stream, take_suspension, take_transport_error};
 
 /// What a connection runs over. Sealed: this crate's channel types, and every `Read + Write`.

@@ -23,7 +23,7 @@ struct Script {
     reads: VecDeque<Answer>,
     writes: VecDeque<Answer>,
     flushes: VecDeque<Answer>,
-    bomb: Option<Bomb>,
+    _bomb: Option<Bomb>,
 }
 
 /// Tells that it was dropped, and panics.
@@ -335,7 +335,7 @@ fn the_error_queue_is_as_it_was() {
 #[test]
 fn a_bio_that_outlives_its_channel_has_no_stream() {
     let dropped = Rc::new(Cell::new(false));
-    let held = held(Script { bomb: Some(Bomb(Rc::clone(&dropped))), ..Script::default() });
+    let held = held(Script { _bomb: Some(Bomb(Rc::clone(&dropped))), ..Script::default() });
     let bio = held.bio().try_clone().unwrap();
     // The panic of the destructor goes no further.
     drop(held);

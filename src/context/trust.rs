@@ -168,8 +168,10 @@ impl SslContextBuilderRef {
             }
         }
         let missing = |why: &str| {
-            let (file, directories) = (default.file.display(), &default.directories);
-            let detail = format!("{why}, and neither {file} nor {directories:?} holds certificates");
+            let directories: Vec<_> =
+                default.directories.iter().map(|path| path.display().to_string()).collect();
+            let (file, directories) = (default.file.display(), directories.join(", "));
+            let detail = format!("{why}, and neither {file} nor {directories} holds certificates");
             Err(Error::new(ErrorKind::NoTrustAnchors, "SSL_CTX_set_default_verify_paths").with_detail(detail))
         };
         if default.chosen {

@@ -2,11 +2,12 @@
 
 use std::ffi::c_int;
 use std::fmt;
+use std::str::FromStr;
 
 use openssl_sys_ext as ext;
 
 use super::{ContextSettings, SslContextBuilderRef};
-use crate::error::{self, Error};
+use crate::error::{self, Error, ErrorKind};
 
 /// A protocol version by its number on the wire. Unknown numbers are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +28,8 @@ macro_rules! versions {
                     _ => None,
                 }
             }
+
+            const ALL: &[Self] = &[$(Self::$name),*];
         }
     };
 }
@@ -52,6 +55,21 @@ impl ProtocolVersion {
     /// The bound that C's number stands for.
     pub(crate) fn from_bound(number: c_int) -> Option<Self> {
         (number > 0).then_some(Self(number))
+    }
+}
+
+/// Reads the names that OpenSSL's configuration and commands use, such as `TLSv1.2`.
+impl FromStr for ProtocolVersion {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let found = Self::ALL
+            .iter()
+            .find(|version| version.name().is_some_and(|known| known.eq_ignore_ascii_case(name)));
+        found.copied().ok_or_else(|| {
+            Error::new(ErrorKind::InvalidInput, "SSL_CTX_set_min_proto_version")
+                .with_detail(format!("{name:?} names no protocol version, as TLSv1.2 does"))
+        })
     }
 }
 
@@ -135,5 +153,18 @@ impl fmt::Display for ProtocolVersion {
 impl fmt::Debug for ProtocolVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ProtocolVersion({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_by_the_names_they_show() {
+        for version in ProtocolVersion::ALL {
+            assert_eq!(version.to_string().parse::<ProtocolVersion>().ok(), Some(*version));
+        }
+        assert_eq!("1.2".parse::<ProtocolVersion>().unwrap_err().kind(), ErrorKind::InvalidInput);
     }
 }

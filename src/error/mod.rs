@@ -32,7 +32,7 @@ pub enum ErrorKind {
     UnexpectedEof,
     /// The peer ended the connection cleanly, with close_notify, where something else was due.
     Closed,
-    /// The transport failed; [`Error::transport`] and [`Error::errno`] say how.
+    /// The transport failed, or a file could not be read; [`Error::transport`] and [`Error::errno`] say how.
     Io,
     /// TLS itself failed on this side: what the peer sent breaks the protocol, or nothing fits both sides.
     Protocol,
@@ -243,9 +243,9 @@ impl fmt::Display for Error {
             ErrorKind::UnexpectedEof => f.write_str("the connection was cut without a close_notify")?,
             ErrorKind::Closed => f.write_str("the peer closed the connection")?,
             ErrorKind::Io => match (&facts.transport, facts.errno) {
-                (Some(error), _) => write!(f, "the transport failed: {error}")?,
-                (None, 0) => f.write_str("the transport failed")?,
-                (None, errno) => write!(f, "the transport failed: {}", io::Error::from_raw_os_error(errno))?,
+                (Some(error), _) => write!(f, "I/O failed: {error}")?,
+                (None, 0) => f.write_str("I/O failed")?,
+                (None, errno) => write!(f, "I/O failed: {}", io::Error::from_raw_os_error(errno))?,
             },
             ErrorKind::Protocol => f.write_str("TLS failed")?,
             ErrorKind::WrongRole => f.write_str("it belongs to the other side of a connection")?,
@@ -325,7 +325,7 @@ mod tests {
     fn a_transport_error_reaches_io_error_unchanged() {
         let inner = io::Error::new(io::ErrorKind::AddrInUse, "mine");
         let error = Error::new(ErrorKind::Io, "SSL_connect").with_transport(Some(inner));
-        assert!(error.to_string().ends_with("the transport failed: mine"));
+        assert!(error.to_string().ends_with("I/O failed: mine"));
         let back = io::Error::from(error);
         assert_eq!((back.kind(), back.to_string().as_str()), (io::ErrorKind::AddrInUse, "mine"));
     }

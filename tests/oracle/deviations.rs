@@ -30,7 +30,7 @@ pub struct Deviation {
 }
 
 /// All of them. Each must be of use in some scenario.
-pub const DEVIATIONS: [Deviation; 8] = [
+pub const DEVIATIONS: [Deviation; 7] = [
     Deviation {
         reason: "A dead object stays dead. On 3.x C says SYSCALL without errno, or after a peer's alert ZERO_RETURN, \
                  which reads as a clean end, or goes on waiting; 4.0 says SSL with an empty queue.",
@@ -72,16 +72,6 @@ pub const DEVIATIONS: [Deviation; 8] = [
             let suspended =
                 |fresh: &str| step.way == Way::Typestates && fresh.starts_with(&format!("{} ", step.ours));
             step.fresh.is_some_and(|fresh| fresh == step.ours || suspended(fresh))
-        },
-    },
-    Deviation {
-        reason: "A Rust stream's TimedOut is a suspension, as WouldBlock is: on some systems that is what a read says \
-                 whose time limit ran out. C takes ETIMEDOUT for a failure, after which 4.0 holds the object for dead.",
-        covers: |step| {
-            let timed_out =
-                step.scenario.steps.iter().any(|line| line.word(0) == "fault" && line.word(3) == "110");
-            let failed = code(step.c) == Some("5") || (code(step.c) == Some("1") && step.c.ends_with(" []"));
-            step.way != Way::Native && timed_out && failed && !is_fatal(step.ours)
         },
     },
 ];
