@@ -1,5 +1,5 @@
 //! In a program whose `main` is C's, nobody has ignored SIGPIPE: which channels raise it, and how to live with it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod c_program;
 

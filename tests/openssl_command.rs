@@ -8,7 +8,7 @@ mod common;
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
 use commands::{Files, Running, openssl, s_server};
 use common::identities::{leaf, named};
@@ -17,6 +17,7 @@ use libssl::connected::ShutdownProgress;
 use libssl::context::{AlpnDecision, ProtocolVersion, SslOptions, SslVerifyMode, TrustAnchors};
 use libssl::{
     Alert, Connected, Error, ErrorKind, HandshakeError, Ssl, SslContext, SslContextRef, VerifyError, Want,
+    poll,
 };
 
 const VERSIONS: [(ProtocolVersion, &str, &str); 2] =
@@ -94,10 +95,7 @@ impl Listener {
 }
 
 fn wait(fd: &impl AsFd, want: Option<Want>) {
-    let events = if want == Some(Want::Write) { libc::POLLOUT } else { libc::POLLIN };
-    let mut entry = libc::pollfd { fd: fd.as_fd().as_raw_fd(), events, revents: 0 };
-    // SAFETY: one entry, which outlives the call.
-    unsafe { libc::poll(&raw mut entry, 1, -1) };
+    poll::wait(fd, want.expect("a suspension"), None).expect("poll");
 }
 
 /// A call that is made again whenever what it waits for has come.

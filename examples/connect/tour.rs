@@ -3,12 +3,12 @@
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::thread;
 
 use libssl::bio::{Channel, Existing, Pair, PairMut, ReadAhead, Socket};
 use libssl::context::{Identity, TrustAnchors};
-use libssl::{Connected, HandshakeError, Ssl, SslContext};
+use libssl::{Connected, HandshakeError, Ssl, SslContext, poll};
 
 use crate::fresh;
 
@@ -146,12 +146,9 @@ fn exchange<C: Channel>(
 
 /// Waits until the socket of a connection is ready for what the connection waits for.
 fn wait(connected: &mut Connected<TcpStream>) -> io::Result<()> {
-    let events = if connected.wants() == Some(libssl::Want::Write) { libc::POLLOUT } else { libc::POLLIN };
-    let mut entry = libc::pollfd { fd: connected.as_fd().as_raw_fd(), events, revents: 0 };
-    // SAFETY: one entry, which outlives the call.
-    match unsafe { libc::poll(&raw mut entry, 1, -1) } {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
+    match connected.wants() {
+        Some(want) => poll::wait(connected, want, None).map(drop),
+        None => Ok(()),
     }
 }
 

@@ -132,7 +132,9 @@ fn write(bio: &Bio, data: &[u8]) -> c_int {
 
 fn ctrl(bio: &Bio, command: c_int) -> i64 {
     // SAFETY: the BIO is live and of ours: no command takes a pointer but one that knows its caller.
-    i64::from(unsafe { sys::BIO_ctrl(bio.as_ptr(), command, 0, ptr::null_mut()) })
+    let answer = unsafe { sys::BIO_ctrl(bio.as_ptr(), command, 0, ptr::null_mut()) };
+    #[allow(clippy::useless_conversion)] // C's `long` has 32 bits on some targets
+    i64::from(answer)
 }
 
 fn flush(bio: &Bio) -> i64 {
