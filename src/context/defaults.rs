@@ -16,7 +16,7 @@ impl SslContext {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot make it, for example because its
+    /// [`ErrorKind::Refused`] if OpenSSL cannot make it, for example because its
     /// configuration is broken.
     ///
     /// C: [`SSL_CTX_new(3)`](https://docs.openssl.org/master/man3/SSL_CTX_new/)
@@ -40,7 +40,7 @@ impl SslContext {
     ///
     /// # Errors
     ///
-    /// As [`builder`](Self::builder), and [`ErrorKind::NoTrustAnchors`](crate::ErrorKind::NoTrustAnchors) on a
+    /// As [`builder`](Self::builder), and [`ErrorKind::NoTrustAnchors`] on a
     /// machine without roots.
     pub fn client() -> Result<SslContextBuilder, Error> {
         Self::client_trusting(TrustAnchors::System)

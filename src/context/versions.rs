@@ -99,7 +99,7 @@ impl SslContextBuilderRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unspecified`](crate::ErrorKind::Unspecified) for a version that this context's method has not.
+    /// [`ErrorKind::Unspecified`] for a version that this context's method has not.
     ///
     /// C: [`SSL_CTX_set_min_proto_version(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_min_proto_version/)
     #[doc(alias = "SSL_CTX_set_min_proto_version")]
@@ -115,7 +115,7 @@ impl SslContextBuilderRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unspecified`](crate::ErrorKind::Unspecified) for a version that this context's method has not.
+    /// [`ErrorKind::Unspecified`] for a version that this context's method has not.
     ///
     /// C: [`SSL_CTX_set_max_proto_version(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_min_proto_version/)
     #[doc(alias = "SSL_CTX_set_max_proto_version")]
