@@ -1,7 +1,7 @@
 //! The build script takes OpenSSL from 3.0 on, and refuses everything else in one sentence.
 #![allow(clippy::unwrap_used)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What openssl-sys found, as it tells the build scripts that depend on it.
@@ -72,6 +72,45 @@ fn what_the_headers_lack_becomes_a_cfg_each() {
     assert!(
         text.contains("rustc-cfg=absent=\"SSL_is_tls\"") && text.contains("absent=\"SSL_get0_group_name\"")
     );
+}
+
+/// Only the module for it may name what a version lacks, or an OpenSSL built without some feature.
+#[test]
+fn what_an_openssl_may_lack_is_called_behind_a_gate() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = root.join("openssl-sys-ext/manifest");
+    if !manifest.exists() {
+        return; // a package from the registry comes without it
+    }
+    let entries: String = ["functions.txt", "macros.txt"]
+        .map(|file| std::fs::read_to_string(manifest.join(file)).unwrap())
+        .concat();
+    let lacking: Vec<_> = entries
+        .lines()
+        .filter(|line| !line.starts_with('#') && (line.contains('[') || !line.starts_with("3.0.0 ")))
+        .filter_map(|line| line.split_once('(')?.0.rsplit([' ', '*']).next())
+        .collect();
+    assert!(lacking.contains(&"SSL_set_fd") && lacking.contains(&"SSL_is_tls"), "{lacking:?}");
+
+    let mut folders = vec![root.join("src")];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            let mut calls = source
+                .split("ext::")
+                .skip(1)
+                .filter_map(|rest| rest.split(|next: char| !next.is_alphanumeric() && next != '_').next());
+            let ungated = calls.find(|name| lacking.contains(name));
+            assert!(
+                ungated.is_none() || path.starts_with(root.join("src/ffi/compat")),
+                "{ungated:?}: {path:?}"
+            );
+        }
+    }
 }
 
 #[test]

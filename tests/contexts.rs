@@ -148,6 +148,50 @@ fn the_range_of_versions_is_set_and_kept() {
     assert_eq!(format!("{:?}", ProtocolVersion(7)), "ProtocolVersion(0x0007)");
 }
 
+/// Where C says that it is done and does nothing, or takes the bound away.
+#[test]
+fn a_bound_that_would_not_hold_is_refused() {
+    let mut builder = tls();
+    for of_another_protocol in [ProtocolVersion::DTLS1, ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_BAD]
+    {
+        builder.set_min_proto_version(None).unwrap();
+        let version = Some(of_another_protocol);
+        assert_eq!(builder.set_max_proto_version(version).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(builder.set_min_proto_version(version).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!((builder.min_proto_version(), builder.max_proto_version()), (None, None));
+        builder.set_min_proto_version(Some(ProtocolVersion::TLS1_2)).unwrap();
+        let raised = builder.raise_min_proto_version(of_another_protocol);
+        assert_eq!(raised.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+
+    let tls12 = Some(ProtocolVersion::TLS1_2);
+    builder.set_max_proto_version(tls12).unwrap();
+    for number in [0, -1] {
+        let none = ProtocolVersion(number);
+        assert_eq!(builder.set_min_proto_version(Some(none)).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(builder.set_max_proto_version(Some(none)).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(builder.raise_min_proto_version(none).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    assert_eq!((builder.min_proto_version(), builder.max_proto_version()), (tls12, tls12));
+}
+
+/// A method of C's that speaks DTLS, whose numbers count down, or one version only.
+#[test]
+fn bounds_are_those_of_the_method() {
+    // SAFETY: the methods are constants, and the contexts are freed at the end, after the last use of the borrows.
+    unsafe {
+        let dtls = sys::SSL_CTX_new(sys::DTLS_method());
+        let builder = libssl::SslContextBuilderRef::from_ptr_mut(dtls);
+        builder.set_min_proto_version(None).unwrap();
+        builder.raise_min_proto_version(ProtocolVersion::DTLS1_2).unwrap();
+        builder.raise_min_proto_version(ProtocolVersion::DTLS1).unwrap();
+        assert_eq!(builder.min_proto_version(), Some(ProtocolVersion::DTLS1_2));
+        let error = builder.set_min_proto_version(Some(ProtocolVersion::TLS1_2)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        sys::SSL_CTX_free(dtls);
+    }
+}
+
 #[test]
 fn versions_without_overlap_do_not_connect() {
     let mut client = client_builder();
@@ -261,6 +305,20 @@ fn groups_and_signature_algorithms_are_checked() {
     assert!(builder.set_client_sigalgs(&[(1, 2)]).is_err());
     assert_eq!(builder.set_sigalgs(&[]).unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(builder.set_client_sigalgs(&[]).unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+/// From 3.5 on, C takes it and offers no group at all.
+#[test]
+fn an_empty_list_of_names_is_refused() {
+    let mut builder = tls();
+    for blank in ["", " ", "\t\n\x0b\x0c\r"] {
+        assert_eq!(builder.set_groups_list(blank).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(builder.set_sigalgs_list(blank).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(builder.set_client_sigalgs_list(blank).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    assert_eq!(builder.set_cipher_list("").unwrap_err().kind(), ErrorKind::Refused);
+    // Here it means that there is no TLS 1.3.
+    builder.set_ciphersuites("").unwrap();
 }
 
 #[test]

@@ -60,7 +60,9 @@ fn a_server_tells_the_groups_of_the_client_and_those_that_both_have() {
 fn groups_that_are_none_are_refused() {
     let mut ssl = Ssl::new(&client_context()).unwrap();
 
-    assert_eq!(ssl.set_groups_list("").unwrap_err().kind(), ErrorKind::InvalidInput);
+    for blank in ["", " ", "\t\x0b"] {
+        assert_eq!(ssl.set_groups_list(blank).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
     assert_eq!(ssl.set_groups_list("P-256\0").unwrap_err().kind(), ErrorKind::InvalidInput);
     assert!(ssl.set_groups_list("NONSENSE").is_err());
     for bad in [&[][..], &[Nid::UNDEF], &[P256, P256], &[Nid(-1)], &[Nid(i32::MAX)]] {

@@ -5,8 +5,8 @@ mod common;
 mod mirror;
 
 use common::client_context;
-use libssl::Ssl;
 use libssl::context::ProtocolVersion;
+use libssl::{ErrorKind, Ssl};
 use mirror::Two;
 
 #[test]
@@ -53,10 +53,35 @@ fn the_range_can_be_set_and_taken_back() {
 fn a_version_that_is_none_is_refused() {
     let mut ssl = Ssl::new(&client_context()).unwrap();
 
-    for number in [i32::MIN, -1, 1, 0x0299, 0x0305, i32::MAX] {
+    for number in [i32::MIN, -1, 0, 1, 0x0299, 0x0305, i32::MAX] {
         assert!(ssl.set_min_proto_version(Some(ProtocolVersion(number))).is_err(), "{number}");
         assert!(ssl.set_max_proto_version(Some(ProtocolVersion(number))).is_err(), "{number}");
     }
+}
+
+/// Where C says that it is done and does nothing, or takes the bound away.
+#[test]
+fn a_bound_that_would_not_hold_is_refused() {
+    let mut ssl = Ssl::new(&client_context()).unwrap();
+    for of_another_protocol in [ProtocolVersion::DTLS1, ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_BAD]
+    {
+        ssl.set_min_proto_version(None).unwrap();
+        let error = ssl.set_max_proto_version(Some(of_another_protocol)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let error = ssl.set_min_proto_version(Some(of_another_protocol)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!((ssl.min_proto_version(), ssl.max_proto_version()), (None, None));
+    }
+
+    let tls12 = Some(ProtocolVersion::TLS1_2);
+    ssl.set_min_proto_version(tls12).unwrap();
+    ssl.set_max_proto_version(tls12).unwrap();
+    for number in [0, -1] {
+        let none = Some(ProtocolVersion(number));
+        assert_eq!(ssl.set_min_proto_version(none).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(ssl.set_max_proto_version(none).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    assert_eq!((ssl.min_proto_version(), ssl.max_proto_version()), (tls12, tls12));
 }
 
 #[test]

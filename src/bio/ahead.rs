@@ -16,7 +16,7 @@ use crate::ssl::SslRef;
 /// ```
 /// use libssl::bio::ReadAhead;
 ///
-/// let stream = std::io::Cursor::new(Vec::new());
+/// let stream = std::io::Cursor::new(Vec::<u8>::new());
 /// let channel = ReadAhead::new(stream);
 /// assert_eq!(channel.capacity(), ReadAhead::<std::io::Cursor<Vec<u8>>>::DEFAULT_CAPACITY);
 /// ```

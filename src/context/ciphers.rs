@@ -61,7 +61,7 @@ impl SslContextBuilderRef {
     }
 
     /// Makes a call that takes a list as a C string and answers 1 for success.
-    pub(super) fn set_list(
+    fn set_list(
         &mut self,
         call: &'static str,
         list: &str,

@@ -72,14 +72,28 @@ impl SslContext {
         let mut builder = Self::builder(SslMethod::tls_server())?;
         builder.raise_min_proto_version(ProtocolVersion::TLS1_2)?;
         builder.use_identity(identity)?;
-        builder.set_session_id_context(b"libssl")?;
+        builder.own_sessions()?;
         Ok(builder)
     }
 }
 
 impl SslContextBuilderRef {
+    /// Gives the context a name for its sessions that no other has: what one verified says nothing about what another
+    /// would, and a connection may be switched between them.
+    fn own_sessions(&mut self) -> Result<(), Error> {
+        let mut name = [0; 32];
+        error::clear();
+        // SAFETY: C fills the array, whose length it is told.
+        if unsafe { sys::RAND_bytes(name.as_mut_ptr(), 32) } != 1 {
+            return Err(Error::from_queue("RAND_bytes"));
+        }
+        self.set_session_id_context(&name)
+    }
+
     /// Names the setting that sessions belong to, in 32 bytes at most: a session is only resumed under the name it was
     /// made under. Without one, a server that verifies its clients fails every handshake that would resume.
+    /// [`SslContext::server`] has a random one, so that sessions stay with their context; several contexts or machines that
+    /// share tickets, and verify clients alike, need one that they share.
     ///
     /// # Errors
     ///

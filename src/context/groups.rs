@@ -1,12 +1,13 @@
 //! Groups for key exchange, and signature algorithms.
 
-use std::ffi::{c_int, c_long};
+use std::ffi::{CStr, c_int, c_long};
 
+use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::{ContextSettings, SslContextBuilderRef};
 use crate::error::{self, Error, ErrorKind};
-use crate::ffi::compat;
+use crate::ffi::{compat, strings};
 
 impl ContextSettings {
     /// The names of the groups that the library has for the versions that this context speaks; with `all`, each
@@ -29,13 +30,14 @@ impl SslContextBuilderRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] for a name that the library does not know.
+    /// [`ErrorKind::Refused`] for a name that the library does not know, [`ErrorKind::InvalidInput`] for an empty list or
+    /// a NUL byte.
     ///
     /// C: [`SSL_CTX_set1_groups_list(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set1_curves/)
     #[doc(alias = "SSL_CTX_set1_groups_list")]
     #[doc(alias = "SSL_CTX_set1_curves_list")]
     pub fn set_groups_list(&mut self, list: &str) -> Result<(), Error> {
-        self.set_list("SSL_CTX_set1_groups_list", list, |context, list| {
+        self.set_names("SSL_CTX_set1_groups_list", list, |context, list| {
             // SAFETY: the context is live and borrowed for writing; the string outlives the call.
             unsafe { ext::SSL_CTX_set1_groups_list(context, list.as_ptr()) }.into()
         })
@@ -64,12 +66,13 @@ impl SslContextBuilderRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] or [`ErrorKind::Unspecified`] for what the library does not know.
+    /// [`ErrorKind::Refused`] or [`ErrorKind::Unspecified`] for what the library does not know,
+    /// [`ErrorKind::InvalidInput`] for an empty list or a NUL byte.
     ///
     /// C: [`SSL_CTX_set1_sigalgs_list(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set1_sigalgs/)
     #[doc(alias = "SSL_CTX_set1_sigalgs_list")]
     pub fn set_sigalgs_list(&mut self, list: &str) -> Result<(), Error> {
-        self.set_list("SSL_CTX_set1_sigalgs_list", list, |context, list| {
+        self.set_names("SSL_CTX_set1_sigalgs_list", list, |context, list| {
             // SAFETY: the context is live and borrowed for writing; the string outlives the call.
             unsafe { ext::SSL_CTX_set1_sigalgs_list(context, list.as_ptr()) }.into()
         })
@@ -84,7 +87,7 @@ impl SslContextBuilderRef {
     /// C: [`SSL_CTX_set1_client_sigalgs_list(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set1_sigalgs/)
     #[doc(alias = "SSL_CTX_set1_client_sigalgs_list")]
     pub fn set_client_sigalgs_list(&mut self, list: &str) -> Result<(), Error> {
-        self.set_list("SSL_CTX_set1_client_sigalgs_list", list, |context, list| {
+        self.set_names("SSL_CTX_set1_client_sigalgs_list", list, |context, list| {
             // SAFETY: the context is live and borrowed for writing; the string outlives the call.
             unsafe { ext::SSL_CTX_set1_client_sigalgs_list(context, list.as_ptr()) }
         })
@@ -125,6 +128,18 @@ impl SslContextBuilderRef {
         // SAFETY: the context is live and borrowed for writing; C copies `len` numbers.
         let done = unsafe { ext::SSL_CTX_set1_client_sigalgs(self.as_ptr(), flat.as_ptr(), len) };
         if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
+    }
+
+    /// Makes a call that takes a list of at least one name.
+    fn set_names(
+        &mut self,
+        call: &'static str,
+        list: &str,
+        set: impl FnOnce(*mut sys::SSL_CTX, &CStr) -> c_long,
+    ) -> Result<(), Error> {
+        let list = strings::c_list(call, list)?;
+        error::clear();
+        if set(self.as_ptr(), &list) == 1 { Ok(()) } else { Err(Error::from_queue(call)) }
     }
 }
 

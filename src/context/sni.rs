@@ -10,9 +10,10 @@ use openssl_sys_ext as ext;
 
 use super::callbacks::{Callbacks, run};
 use super::{SslContextBuilderRef, SslContextRef};
-use crate::error::{self, Alert, Error};
+use crate::error::{self, Alert, Error, ErrorKind};
 use crate::ffi::strings;
 use crate::ssl::SslRef;
+use crate::ssl::state::State;
 
 pub(super) type Decide = Arc<dyn Fn(&mut ServerNameView<'_>) -> ServerNameDecision + Send + Sync>;
 
@@ -33,6 +34,8 @@ pub enum ServerNameDecision {
 /// reading.
 pub struct ServerNameView<'a> {
     ssl: &'a SslRef,
+    /// The client must be refused, whatever the closure answers.
+    forbidden: bool,
 }
 
 impl ServerNameView<'_> {
@@ -53,17 +56,37 @@ impl ServerNameView<'_> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate.
+    /// [`ErrorKind::Refused`] if OpenSSL cannot allocate; [`ErrorKind::NotReady`] where the client resumes a session of
+    /// another context and the connection verifies its clients: this context has not judged the client, so that the
+    /// handshake ends with the alert `access_denied`, whatever the callback answers. A
+    /// [ClientHello callback](super::ClientHello::set_context) comes before resumption, and is the better place.
     ///
     /// C: [`SSL_set_SSL_CTX(3)`](https://docs.openssl.org/master/man3/SSL_set_SSL_CTX/)
     #[doc(alias = "SSL_set_SSL_CTX")]
     pub fn set_context(&mut self, context: &SslContextRef) -> Result<(), Error> {
+        let ssl = self.ssl.as_ptr();
+        // SAFETY: the object is live, and the calls only read it.
+        let unjudged = unsafe {
+            sys::SSL_get_SSL_CTX(ssl) != context.as_ptr()
+                && sys::SSL_get_verify_mode(ssl) & sys::SSL_VERIFY_PEER != 0
+                && sys::SSL_session_reused(ssl) == 1
+        };
+        if unjudged {
+            self.forbidden = true;
+            return Err(Error::new(ErrorKind::NotReady, "SSL_set_SSL_CTX")
+                .with_detail("the session that the client resumes was verified by another context"));
+        }
         switch(self.ssl, context)
     }
 }
 
 /// Switches the context of an object that is in a callback made for that.
 pub(super) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error> {
+    // libssl keeps pointers into the context that it leaves, whose last reference this may be.
+    // SAFETY: the object is live and C lent it to the callback, whose view of it is exclusive.
+    let state = State::of_mut(unsafe { SslRef::from_ptr_mut(ssl.as_ptr()) })?;
+    // SAFETY: the object is live, and holds its context.
+    state.keep(unsafe { SslContextRef::from_ptr(sys::SSL_get_SSL_CTX(ssl.as_ptr())) });
     error::clear();
     // SAFETY: both are live; C takes a reference of its own to the context. The object is ours to change: C lent it to
     // the callback for that, and the caller's view of it is exclusive.
@@ -118,8 +141,14 @@ unsafe extern "C" fn decide(ssl: *mut sys::SSL, alert: *mut c_int, context: *mut
     let closure =
         unsafe { Callbacks::of_argument(context) }.and_then(|callbacks| callbacks.server_name.clone());
     // SAFETY: the object is live for the callback.
-    let mut view = ServerNameView { ssl: unsafe { SslRef::from_ptr(ssl) } };
-    let (answer, sent) = match closure.and_then(|closure| run(|| closure(&mut view))) {
+    let mut view = ServerNameView { ssl: unsafe { SslRef::from_ptr(ssl) }, forbidden: false };
+    let decision = closure.and_then(|closure| run(|| closure(&mut view)));
+    let decision = if view.forbidden {
+        decision.and(Some(ServerNameDecision::Refuse(Alert::ACCESS_DENIED)))
+    } else {
+        decision
+    };
+    let (answer, sent) = match decision {
         Some(ServerNameDecision::Ack) => return sys::SSL_TLSEXT_ERR_OK,
         Some(ServerNameDecision::Ignore) => return sys::SSL_TLSEXT_ERR_NOACK,
         Some(ServerNameDecision::Warn(warning)) => (sys::SSL_TLSEXT_ERR_ALERT_WARNING, warning),

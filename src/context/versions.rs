@@ -47,9 +47,39 @@ versions! {
 }
 
 impl ProtocolVersion {
-    /// C's number: 0 stands for "as far as the library goes".
-    pub(crate) fn to_bound(version: Option<Self>) -> c_int {
-        version.map_or(0, |version| version.0)
+    /// C's number: 0 stands for "as far as the library goes", and is therefore no version.
+    pub(crate) fn to_bound(call: &'static str, version: Option<Self>) -> Result<c_int, Error> {
+        match version {
+            None => Ok(0),
+            Some(Self(number @ 1..)) => Ok(number),
+            Some(version) => Err(Error::new(ErrorKind::InvalidInput, call)
+                .with_detail(format!("{version} is no protocol version"))),
+        }
+    }
+
+    /// Checks that a bound that C took is the one that holds: one that does not fit the method is passed over without
+    /// a word.
+    pub(crate) fn check_bound(
+        call: &'static str,
+        wanted: Option<Self>,
+        present: Option<Self>,
+    ) -> Result<(), Error> {
+        match wanted {
+            Some(version) if present != wanted => Err(Error::new(ErrorKind::InvalidInput, call)
+                .with_detail(format!("{version} bounds no version that the method has"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether this is `other` or a later version of the same protocol.
+    fn reaches(self, other: Self) -> bool {
+        match [self.0, other.0].map(|number| number >> 8) {
+            [3, 3] => self.0 >= other.0,
+            // DTLS counts down.
+            [0xfe, 0xfe] => self.0 <= other.0,
+            [0xfe, 0x01] => other == Self::DTLS1_BAD,
+            _ => self == other,
+        }
     }
 
     /// The bound that C's number stands for.
@@ -99,35 +129,43 @@ impl SslContextBuilderRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unspecified`] for a version that this context's method has not.
+    /// [`ErrorKind::InvalidInput`] for a version of a protocol that this context's method does not speak, and for a
+    /// method of one version only, which has no range; [`ErrorKind::Unspecified`] for a number that is no version, or a
+    /// range that OpenSSL was built without.
     ///
     /// C: [`SSL_CTX_set_min_proto_version(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_min_proto_version/)
     #[doc(alias = "SSL_CTX_set_min_proto_version")]
     pub fn set_min_proto_version(&mut self, version: Option<ProtocolVersion>) -> Result<(), Error> {
+        const CALL: &str = "SSL_CTX_set_min_proto_version";
+        let bound = ProtocolVersion::to_bound(CALL, version)?;
         error::clear();
         // SAFETY: the context is live and borrowed for writing.
-        let done =
-            unsafe { ext::SSL_CTX_set_min_proto_version(self.as_ptr(), ProtocolVersion::to_bound(version)) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_CTX_set_min_proto_version")) }
+        match unsafe { ext::SSL_CTX_set_min_proto_version(self.as_ptr(), bound) } {
+            1 => ProtocolVersion::check_bound(CALL, version, self.min_proto_version()),
+            _ => Err(Error::from_queue(CALL)),
+        }
     }
 
     /// Sets the highest version that is spoken; `None` is the highest that the library has.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unspecified`] for a version that this context's method has not.
+    /// As [`set_min_proto_version`](Self::set_min_proto_version).
     ///
     /// C: [`SSL_CTX_set_max_proto_version(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_min_proto_version/)
     #[doc(alias = "SSL_CTX_set_max_proto_version")]
     pub fn set_max_proto_version(&mut self, version: Option<ProtocolVersion>) -> Result<(), Error> {
+        const CALL: &str = "SSL_CTX_set_max_proto_version";
+        let bound = ProtocolVersion::to_bound(CALL, version)?;
         error::clear();
         // SAFETY: the context is live and borrowed for writing.
-        let done =
-            unsafe { ext::SSL_CTX_set_max_proto_version(self.as_ptr(), ProtocolVersion::to_bound(version)) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_CTX_set_max_proto_version")) }
+        match unsafe { ext::SSL_CTX_set_max_proto_version(self.as_ptr(), bound) } {
+            1 => ProtocolVersion::check_bound(CALL, version, self.max_proto_version()),
+            _ => Err(Error::from_queue(CALL)),
+        }
     }
 
-    /// Sets the lowest TLS version that is spoken, unless the context already demands this one or a later one,
+    /// Sets the lowest version that is spoken, unless the context already demands this one or a later one,
     /// for example because `openssl.cnf` does.
     ///
     /// # Errors
@@ -135,7 +173,7 @@ impl SslContextBuilderRef {
     /// As [`set_min_proto_version`](Self::set_min_proto_version).
     pub fn raise_min_proto_version(&mut self, version: ProtocolVersion) -> Result<(), Error> {
         match self.min_proto_version() {
-            Some(present) if present.0 >= version.0 => Ok(()),
+            Some(present) if present.reaches(version) => Ok(()),
             _ => self.set_min_proto_version(Some(version)),
         }
     }
@@ -166,5 +204,20 @@ mod tests {
             assert_eq!(version.to_string().parse::<ProtocolVersion>().ok(), Some(*version));
         }
         assert_eq!("1.2".parse::<ProtocolVersion>().unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn later_versions_are_told_within_one_protocol() {
+        use ProtocolVersion as V;
+        assert!(
+            V::TLS1_3.reaches(V::TLS1_2) && V::TLS1_2.reaches(V::TLS1_2) && !V::TLS1_2.reaches(V::TLS1_3)
+        );
+        assert!(
+            V::DTLS1_2.reaches(V::DTLS1) && V::DTLS1.reaches(V::DTLS1_BAD) && !V::DTLS1.reaches(V::DTLS1_2)
+        );
+        for other in [V::DTLS1, V::DTLS1_2, V::DTLS1_BAD, V::QUIC1, V(0), V(-1), V(c_int::MIN)] {
+            assert!(!V::TLS1_3.reaches(other), "{other}");
+            assert!(!other.reaches(V::TLS1_2), "{other}");
+        }
     }
 }

@@ -30,6 +30,14 @@ pub(crate) fn c_string_not_empty(
     c_string(call, what, text)
 }
 
+/// A list of names as C takes it. A blank one is refused: some versions take it for a list of nothing at all.
+pub(crate) fn c_list(call: &'static str, list: &str) -> Result<CString, Error> {
+    if list.trim().is_empty() {
+        return Err(Error::new(ErrorKind::InvalidInput, call).with_detail("the list is empty"));
+    }
+    c_string(call, "the list", list)
+}
+
 /// A path as C takes it.
 pub(crate) fn c_path(call: &'static str, path: &Path) -> Result<CString, Error> {
     use std::os::unix::ffi::OsStrExt;

@@ -38,7 +38,7 @@ impl SslRef {
         call: impl FnOnce(*mut sys::SSL) -> c_int,
     ) -> Result<c_int, SslError> {
         let ssl = self.as_ptr();
-        self.may_call(name)?;
+        let guarded = self.may_call(name, phase)?;
         error::clear();
         errno::set(0);
         let first_failure = if phase == Phase::Shutdown { -1 } else { 0 };
@@ -60,14 +60,18 @@ impl SslRef {
         );
         if outcome.ret > first_failure {
             error::clear();
+            if guarded && phase == Phase::Handshake {
+                self.vouch(name).map_err(SslError::refused)?;
+            }
             return Ok(outcome.ret);
         }
         Err(self.failure(name, phase, &outcome))
     }
 
-    /// Refuses what must not reach C: a dead object, and one without BIOs.
+    /// Refuses what must not reach C: a dead object, one without BIOs, and a peer without a name where one is demanded,
+    /// of which the answer is whether that must be looked after.
     #[inline]
-    fn may_call(&mut self, name: &'static str) -> Result<(), SslError> {
+    fn may_call(&mut self, name: &'static str, phase: Phase) -> Result<bool, SslError> {
         let ssl = self.as_ptr();
         let state = State::of_mut(self).map_err(SslError::refused)?;
         if state.is_poisoned() {
@@ -77,18 +81,27 @@ impl SslRef {
             }
             state.heal();
         }
+        // SAFETY: the object is live, and so is its state.
+        let guarded = unsafe { State::of(ssl) }.is_some_and(|state| self.is_guarded(state, phase));
         // SAFETY: the object is live; get0.
         let bios = unsafe { (sys::SSL_get_rbio(ssl), sys::SSL_get_wbio(ssl)) };
         if bios.0.is_null() || bios.1.is_null() {
             return Err(SslError::refused(Error::new(ErrorKind::NoTransport, name)));
         }
-        Ok(())
+        if guarded {
+            self.admit(name, phase).map_err(SslError::refused)?;
+        }
+        Ok(guarded)
     }
 
     #[inline]
     fn failure(&mut self, name: &'static str, phase: Phase, outcome: &Outcome) -> SslError {
         let code = ErrorCode::from_raw(outcome.code);
         let suspended = matches!(code, ErrorCode::Want(_));
+        // A read or a write may be in a handshake too. There a close_notify may be anybody's.
+        // SAFETY: the object is live, and the call only reads it.
+        let in_handshake = code == ErrorCode::ZeroReturn && unsafe { ext::SSL_in_init(self.as_ptr()) } == 1;
+        let phase = if in_handshake { Phase::Handshake } else { phase };
         if (suspended || (code == ErrorCode::ZeroReturn && phase != Phase::Handshake)) && error::is_empty() {
             return SslError::new(code, outcome.ret, outcome.errno, None);
         }

@@ -325,11 +325,17 @@ impl SslRef {
     /// C: [`SSL_get_shared_ciphers(3)`](https://docs.openssl.org/master/man3/SSL_get_ciphers/)
     #[doc(alias = "SSL_get_shared_ciphers")]
     pub fn shared_ciphers(&self) -> Option<String> {
+        let (offered, own) = (self.client_ciphers(), self.ciphers());
+        // Without an overlap, some releases write a NUL in front of the buffer. C too compares the pointers.
+        if !offered.iter().any(|cipher| own.iter().any(|own| own.as_ptr() == cipher.as_ptr())) {
+            return None;
+        }
         // C cuts the list where the buffer ends: it gets room for all that the client offered.
-        let room = self.client_ciphers().iter().map(|cipher| cipher.name().len() + 1).sum::<usize>() + 2;
+        let room = offered.iter().map(|cipher| cipher.name().len() + 1).sum::<usize>() + 2;
         let mut names = vec![0_u8; room];
         let size = c_int::try_from(names.len()).ok()?;
-        // SAFETY: the object is live; C writes at most `size` bytes, the last of them NUL, or returns NULL.
+        // SAFETY: the object is live; C writes at most `size` bytes, the last of them NUL in place of the `:` after the
+        // last name, of which there is one; or it returns NULL.
         let found =
             unsafe { ext::SSL_get_shared_ciphers(self.as_ptr(), names.as_mut_ptr().cast::<c_char>(), size) };
         if found.is_null() {

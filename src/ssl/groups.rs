@@ -62,7 +62,7 @@ impl SslRef {
     #[doc(alias = "SSL_set1_curves_list")]
     pub fn set_groups_list(&mut self, list: &str) -> Result<(), Error> {
         const CALL: &str = "SSL_set1_groups_list";
-        let list = strings::c_string_not_empty(CALL, "the list", list)?;
+        let list = strings::c_list(CALL, list)?;
         crate::error::clear();
         // SAFETY: the object is live and borrowed for writing; C reads a string that lives for the call.
         match unsafe { ext::SSL_set1_groups_list(self.as_ptr(), list.as_ptr()) } {
@@ -169,7 +169,7 @@ impl SslRef {
             return None;
         }
         // SAFETY: the object is live and has a session, without which C reads NULL. The name is a constant, or belongs
-        // to the context, which only `&mut self` exchanges.
+        // to a context of this object, all of which live as long as it does.
         unsafe { strings::lend(compat::ssl::group_name(self.as_ptr())) }.and_then(|name| name.to_str().ok())
     }
 

@@ -1,12 +1,11 @@
 //! The handshake calls, as C has them.
 
 use openssl_sys as sys;
-use openssl_sys_ext as ext;
 
 use super::call::Phase;
 use super::state::State;
 use super::{Role, SslRef};
-use crate::error::{Error, ErrorKind, SslError};
+use crate::error::SslError;
 
 impl SslRef {
     /// Shakes hands as a client, or goes on with it. On an object that was put into accept state, this is C's own
@@ -14,13 +13,12 @@ impl SslRef {
     ///
     /// # Errors
     ///
-    /// [`SslError`] with every code of SSL_get_error(3), and [`ErrorKind::NoServerName`], before a byte goes out, where
+    /// [`SslError`] with every code of SSL_get_error(3), and [`ErrorKind::NoServerName`](crate::ErrorKind::NoServerName), before a byte goes out, where
     /// the context demands a name and none was set.
     ///
     /// C: [`SSL_connect(3)`](https://docs.openssl.org/master/man3/SSL_connect/)
     #[doc(alias = "SSL_connect")]
     pub fn connect(&mut self) -> Result<(), SslError> {
-        self.demand_name("SSL_connect", Role::Client).map_err(SslError::refused)?;
         // SAFETY: the object is live.
         self.call("SSL_connect", Phase::Handshake, |ssl| unsafe { sys::SSL_connect(ssl) }).map(drop)
     }
@@ -34,7 +32,6 @@ impl SslRef {
     /// C: [`SSL_accept(3)`](https://docs.openssl.org/master/man3/SSL_accept/)
     #[doc(alias = "SSL_accept")]
     pub fn accept(&mut self) -> Result<(), SslError> {
-        self.demand_name("SSL_accept", Role::Server).map_err(SslError::refused)?;
         // SAFETY: the object is live.
         self.call("SSL_accept", Phase::Handshake, |ssl| unsafe { sys::SSL_accept(ssl) }).map(drop)
     }
@@ -44,12 +41,11 @@ impl SslRef {
     ///
     /// # Errors
     ///
-    /// [`SslError`] with every code of SSL_get_error(3), and [`ErrorKind::NoServerName`] as [`connect`](Self::connect).
+    /// [`SslError`] with every code of SSL_get_error(3), and [`ErrorKind::NoServerName`](crate::ErrorKind::NoServerName) as [`connect`](Self::connect).
     ///
     /// C: [`SSL_do_handshake(3)`](https://docs.openssl.org/master/man3/SSL_do_handshake/)
     #[doc(alias = "SSL_do_handshake")]
     pub fn do_handshake(&mut self) -> Result<(), SslError> {
-        self.demand_name("SSL_do_handshake", Role::Client).map_err(SslError::refused)?;
         // SAFETY: the object is live.
         self.call("SSL_do_handshake", Phase::Handshake, |ssl| unsafe { sys::SSL_do_handshake(ssl) }).map(drop)
     }
@@ -84,30 +80,5 @@ impl SslRef {
         if let Ok(state) = State::of_mut(self) {
             state.set_role(role);
         }
-    }
-
-    /// A client whose context demands a verified name does not begin a handshake without one.
-    fn demand_name(&mut self, call: &'static str, default: Role) -> Result<(), Error> {
-        let ssl = self.as_ptr();
-        // SAFETY: the object is live.
-        let begins = unsafe {
-            ext::SSL_in_before(ssl) == 1 && sys::SSL_get_verify_mode(ssl) & sys::SSL_VERIFY_PEER != 0
-        };
-        if !begins {
-            return Ok(());
-        }
-        let state = State::of_mut(self)?;
-        let demanded =
-            state.context.as_ref().is_some_and(|context| context.demands_name) && !state.accepts_any_name();
-        let client = self.chosen_role().unwrap_or(default) == Role::Client;
-        if demanded && client && !self.verifies_name() {
-            return Err(Error::new(ErrorKind::NoServerName, call));
-        }
-        Ok(())
-    }
-
-    /// Whether a name or an address was set that the peer's certificate must bear.
-    pub fn verifies_name(&self) -> bool {
-        !self.expected_names().is_empty()
     }
 }

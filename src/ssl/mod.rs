@@ -11,6 +11,7 @@ pub(crate) mod callbacks;
 mod ciphers;
 mod exporter;
 mod groups;
+mod guard;
 mod handshake;
 mod io;
 mod name;

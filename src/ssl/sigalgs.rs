@@ -61,7 +61,7 @@ impl SslRef {
     #[doc(alias = "SSL_set1_sigalgs_list")]
     pub fn set_sigalgs_list(&mut self, list: &str) -> Result<(), Error> {
         const CALL: &str = "SSL_set1_sigalgs_list";
-        let list = strings::c_string_not_empty(CALL, "the list", list)?;
+        let list = strings::c_list(CALL, list)?;
         crate::error::clear();
         // SAFETY: the object is live and borrowed for writing; C reads a string that lives for the call.
         done(CALL, unsafe { ext::SSL_set1_sigalgs_list(self.as_ptr(), list.as_ptr()) })
@@ -78,7 +78,7 @@ impl SslRef {
     #[doc(alias = "SSL_set1_client_sigalgs_list")]
     pub fn set_client_sigalgs_list(&mut self, list: &str) -> Result<(), Error> {
         const CALL: &str = "SSL_set1_client_sigalgs_list";
-        let list = strings::c_string_not_empty(CALL, "the list", list)?;
+        let list = strings::c_list(CALL, list)?;
         crate::error::clear();
         // SAFETY: as in `set_sigalgs_list`.
         done(CALL, unsafe { ext::SSL_set1_client_sigalgs_list(self.as_ptr(), list.as_ptr()) })
@@ -262,7 +262,7 @@ impl SslRef {
 
     /// # Safety
     ///
-    /// `name` is NULL, or a constant, or belongs to this object's context, which only `&mut self` exchanges.
+    /// `name` is NULL, or a constant, or belongs to a context of this object, all of which live as long as it does.
     unsafe fn algorithm_name(&self, name: *const c_char) -> Option<&str> {
         // SAFETY: by this function's contract.
         unsafe { strings::lend(name) }.map(CStr::to_bytes).and_then(|name| std::str::from_utf8(name).ok())

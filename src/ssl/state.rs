@@ -7,7 +7,8 @@ use openssl_sys as sys;
 
 use super::SslRef;
 use super::callbacks::SslCallbacks;
-use crate::context::Callbacks;
+use super::guard::Pledge;
+use crate::context::{Callbacks, SslContext, SslContextRef};
 use crate::error::{Error, ErrorKind, VerifyFailure};
 use crate::ffi::ex_data::Slot;
 
@@ -33,6 +34,13 @@ pub(crate) struct State {
     refusal: Mutex<Option<VerifyFailure>>,
     /// The caller said that any name will do.
     any_name: AtomicBool,
+    /// A handshake has begun on the object, whatever became of it.
+    used: AtomicBool,
+    /// The handshake that was finished verified what the context demands.
+    vouched: AtomicBool,
+    pledge: Mutex<Option<Pledge>>,
+    /// Contexts that the object had: libssl keeps pointers into them when it is switched to another.
+    contexts: Mutex<Vec<SslContext>>,
     /// The callbacks of the context that the object was made from: they stay when the context is switched.
     pub(crate) context: Option<Arc<Callbacks>>,
     callbacks: Mutex<SslCallbacks>,
@@ -92,6 +100,34 @@ impl State {
         self.any_name.store(true, Ordering::Relaxed);
     }
 
+    /// A handshake begins that is to verify this. Whether one had begun before on this object.
+    pub(super) fn begin(&self, pledge: Pledge) -> bool {
+        self.vouched.store(false, Ordering::Relaxed);
+        *lock(&self.pledge) = Some(pledge);
+        self.used.swap(true, Ordering::Relaxed)
+    }
+
+    /// What the handshake was to verify, if it began through this crate.
+    pub(super) fn pledge(&self) -> Option<Pledge> {
+        lock(&self.pledge).clone()
+    }
+
+    pub(super) fn is_vouched(&self) -> bool {
+        self.vouched.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_vouched(&self) {
+        self.vouched.store(true, Ordering::Relaxed);
+    }
+
+    /// Keeps a context for as long as the object lives.
+    pub(crate) fn keep(&self, context: &SslContextRef) {
+        let mut contexts = lock(&self.contexts);
+        if contexts.iter().all(|kept| kept.as_ptr() != context.as_ptr()) {
+            contexts.push(context.to_owned());
+        }
+    }
+
     pub(crate) fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Relaxed)
     }
@@ -106,6 +142,7 @@ impl State {
     /// C cleared the object: it starts anew.
     pub(crate) fn heal(&self) {
         self.poisoned.store(false, Ordering::Relaxed);
+        self.vouched.store(false, Ordering::Relaxed);
         *lock(&self.story) = None;
         *lock(&self.refusal) = None;
     }

@@ -8,6 +8,7 @@ use openssl_sys_ext as ext;
 
 use super::SslRef;
 use crate::error::Error;
+use crate::ffi::compat;
 
 impl SslRef {
     /// Lets the object own a stream of Rust's as its transport, in place of the one before. The layer of
@@ -58,7 +59,8 @@ impl SslRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if there is no memory.
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if there is no memory, and
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if OpenSSL was built without sockets.
     ///
     /// C: [`SSL_set_fd(3)`](https://docs.openssl.org/master/man3/SSL_set_fd/)
     ///
@@ -69,7 +71,7 @@ impl SslRef {
     pub unsafe fn set_fd(&mut self, fd: RawFd) -> Result<(), Error> {
         crate::error::clear();
         // SAFETY: the object is live and borrowed for writing; the descriptor by this function's contract.
-        match unsafe { ext::SSL_set_fd(self.as_ptr(), fd) } {
+        match unsafe { compat::ssl::set_fd(self.as_ptr(), fd) }? {
             1 => Ok(()),
             _ => Err(Error::from_queue("SSL_set_fd")),
         }
@@ -90,7 +92,7 @@ impl SslRef {
     pub unsafe fn set_rfd(&mut self, fd: RawFd) -> Result<(), Error> {
         crate::error::clear();
         // SAFETY: as in `set_fd`.
-        match unsafe { ext::SSL_set_rfd(self.as_ptr(), fd) } {
+        match unsafe { compat::ssl::set_rfd(self.as_ptr(), fd) }? {
             1 => Ok(()),
             _ => Err(Error::from_queue("SSL_set_rfd")),
         }
@@ -111,7 +113,7 @@ impl SslRef {
     pub unsafe fn set_wfd(&mut self, fd: RawFd) -> Result<(), Error> {
         crate::error::clear();
         // SAFETY: as in `set_fd`.
-        match unsafe { ext::SSL_set_wfd(self.as_ptr(), fd) } {
+        match unsafe { compat::ssl::set_wfd(self.as_ptr(), fd) }? {
             1 => Ok(()),
             _ => Err(Error::from_queue("SSL_set_wfd")),
         }

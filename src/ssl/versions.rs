@@ -1,7 +1,5 @@
 //! Protocol versions: the range that is set, and the one in use.
 
-use std::ffi::c_int;
-
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -93,17 +91,22 @@ impl SslRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unspecified`](crate::ErrorKind::Unspecified) or [`ErrorKind::Refused`](crate::ErrorKind::Refused)
-    /// for a version of another protocol, or above the highest one.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a version of a protocol that the object's method
+    /// does not speak, and for a method of one version only, which has no range;
+    /// [`ErrorKind::Unspecified`](crate::ErrorKind::Unspecified) for a number that is no version, or a range that OpenSSL
+    /// was built without.
     ///
     /// C: [`SSL_set_min_proto_version(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_min_proto_version/)
     #[doc(alias = "SSL_set_min_proto_version")]
     pub fn set_min_proto_version(&mut self, version: Option<ProtocolVersion>) -> Result<(), Error> {
+        const CALL: &str = "SSL_set_min_proto_version";
+        let bound = ProtocolVersion::to_bound(CALL, version)?;
         crate::error::clear();
         // SAFETY: the object is live and borrowed for writing; any number is allowed.
-        let ret =
-            unsafe { ext::SSL_set_min_proto_version(self.as_ptr(), ProtocolVersion::to_bound(version)) };
-        done("SSL_set_min_proto_version", ret)
+        match unsafe { ext::SSL_set_min_proto_version(self.as_ptr(), bound) } {
+            1 => ProtocolVersion::check_bound(CALL, version, self.min_proto_version()),
+            _ => Err(Error::from_queue(CALL)),
+        }
     }
 
     /// Sets the highest version that is spoken; `None` is the highest that OpenSSL has.
@@ -115,14 +118,13 @@ impl SslRef {
     /// C: [`SSL_set_max_proto_version(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_min_proto_version/)
     #[doc(alias = "SSL_set_max_proto_version")]
     pub fn set_max_proto_version(&mut self, version: Option<ProtocolVersion>) -> Result<(), Error> {
+        const CALL: &str = "SSL_set_max_proto_version";
+        let bound = ProtocolVersion::to_bound(CALL, version)?;
         crate::error::clear();
         // SAFETY: the object is live and borrowed for writing; any number is allowed.
-        let ret =
-            unsafe { ext::SSL_set_max_proto_version(self.as_ptr(), ProtocolVersion::to_bound(version)) };
-        done("SSL_set_max_proto_version", ret)
+        match unsafe { ext::SSL_set_max_proto_version(self.as_ptr(), bound) } {
+            1 => ProtocolVersion::check_bound(CALL, version, self.max_proto_version()),
+            _ => Err(Error::from_queue(CALL)),
+        }
     }
-}
-
-fn done(call: &'static str, ret: c_int) -> Result<(), Error> {
-    if ret == 1 { Ok(()) } else { Err(Error::from_queue(call)) }
 }

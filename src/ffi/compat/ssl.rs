@@ -114,6 +114,27 @@ gated! {
     }
 }
 
+gated! {
+    /// SSL_set_fd.
+    set_fd(ssl: *mut sys::SSL, fd: c_int) -> c_int,
+    not(absent = "SSL_set_fd"), "SSL_set_fd" needs "an OpenSSL built with sockets",
+    ext::SSL_set_fd(ssl, fd)
+}
+
+gated! {
+    /// SSL_set_rfd.
+    set_rfd(ssl: *mut sys::SSL, fd: c_int) -> c_int,
+    not(absent = "SSL_set_rfd"), "SSL_set_rfd" needs "an OpenSSL built with sockets",
+    ext::SSL_set_rfd(ssl, fd)
+}
+
+gated! {
+    /// SSL_set_wfd.
+    set_wfd(ssl: *mut sys::SSL, fd: c_int) -> c_int,
+    not(absent = "SSL_set_wfd"), "SSL_set_wfd" needs "an OpenSSL built with sockets",
+    ext::SSL_set_wfd(ssl, fd)
+}
+
 /// Whether this OpenSSL has SSL_shutdown_ex.
 pub(crate) fn has_shutdown_ex() -> Result<(), Error> {
     if cfg!(ossl320) { Ok(()) } else { Err(Error::unsupported("SSL_shutdown_ex", "OpenSSL 3.2")) }

@@ -1,0 +1,328 @@
+//! A client context demands a verified name: no way to shake hands goes around it. A server's contexts keep their
+//! clients apart, and what libssl still points to when an object is switched between them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+use common::{
+    Duplex, Made, Side, client_builder, client_context, client_ssl, duplex, identity, pki, server_builder,
+    shake_over, unix_pair,
+};
+use libssl::context::{
+    ClientHelloDecision, ProtocolVersion, ServerNameDecision, SslMethod, SslVerifyMode, TrustAnchors,
+};
+use libssl::{Connected, ErrorKind, Ssl, SslContext, SslContextBuilder, SslContextRef, SslRef, Want};
+use openssl_sys as sys;
+
+const VERSIONS: [ProtocolVersion; 2] = [ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3];
+
+fn named(context: &SslContextRef, name: &str) -> Ssl {
+    let mut ssl = Ssl::new(context).unwrap();
+    ssl.set_server_name(name).unwrap();
+    ssl
+}
+
+fn shake_as(client: Ssl, server: &SslContextRef) -> (Side<Duplex>, Side<Duplex>) {
+    let (left, right) = duplex();
+    shake_over(client, left, Ssl::new(server).unwrap(), right)
+}
+
+/// Lets the tickets of TLS 1.3 arrive, and ends both sides cleanly.
+fn end(mut client: Connected<Duplex>, mut server: Connected<Duplex>) -> Ssl {
+    server.write_all(b"x").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    client.shutdown().unwrap();
+    server.shutdown().unwrap();
+    client.into_parts().unwrap().ssl
+}
+
+/// A server that is other.example, and only that.
+fn other_example(version: ProtocolVersion) -> SslContext {
+    let mut builder = SslContext::server(&identity(&pki().other_name)).unwrap();
+    builder.set_max_proto_version(Some(version)).unwrap();
+    builder.build()
+}
+
+#[test]
+fn an_object_that_is_used_again_does_not_resume_under_another_name() {
+    for version in VERSIONS {
+        let server = other_example(version);
+        let (client, accepted) = shake_as(named(&client_context(), "other.example"), &server);
+        let mut ssl = end(client.unwrap(), accepted.unwrap());
+        ssl.set_connect_state();
+        ssl.set_server_name("bank.example").unwrap();
+
+        let (client, _server) = shake_as(ssl, &server);
+
+        let error = client.expect_err("a server that does not bear the name");
+        assert!(matches!(error.kind(), ErrorKind::Verification(_)), "{error}");
+    }
+}
+
+#[test]
+fn what_was_not_verified_is_not_resumed_once_it_must_be() {
+    let server = other_example(ProtocolVersion::TLS1_3);
+    let mut ssl = Ssl::new(&client_context()).unwrap();
+    ssl.danger_set_verify_none();
+    let (client, accepted) = shake_as(ssl, &server);
+    let mut ssl = end(client.unwrap(), accepted.unwrap());
+    ssl.set_connect_state();
+    ssl.set_verify(SslVerifyMode::PEER).unwrap();
+    ssl.set_server_name("bank.example").unwrap();
+
+    let (client, _server) = shake_as(ssl, &server);
+
+    assert!(matches!(client.unwrap_err().kind(), ErrorKind::Verification(_)));
+}
+
+/// A server in a thread, which says what it could read.
+fn listen(stream: UnixStream, context: SslContext) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut received = Vec::new();
+        if let Ok(mut connected) = Ssl::new(&context).unwrap().accept(stream) {
+            let _ = connected.read_to_end(&mut received);
+        }
+        received
+    })
+}
+
+#[test]
+fn reading_and_writing_do_not_shake_hands_with_a_peer_that_nobody_named() {
+    let calls: [fn(&mut SslRef) -> libssl::SslError; 3] = [
+        |ssl| ssl.write(b"secret").unwrap_err(),
+        |ssl| ssl.read(&mut [0]).unwrap_err(),
+        |ssl| ssl.peek(&mut [0]).unwrap_err(),
+    ];
+    for name in [None, Some("localhost")] {
+        for call in calls {
+            let (ours, theirs) = unix_pair();
+            let server = listen(theirs, other_example(ProtocolVersion::TLS1_3));
+            let mut ssl = Ssl::new(&client_context()).unwrap();
+            if let Some(name) = name {
+                ssl.set_server_name(name).unwrap();
+            }
+            ssl.set_connect_state();
+            ssl.set_stream(ours).unwrap();
+
+            let error = call(&mut ssl);
+
+            assert_eq!(error.error().map(libssl::Error::kind), Some(ErrorKind::NotReady));
+            drop(ssl);
+            assert_eq!(server.join().unwrap(), b"");
+        }
+    }
+}
+
+/// A client in the middle of its handshake, over a socket that does not block, and the server's end of that.
+fn half_way(ssl: &mut Ssl) -> UnixStream {
+    let (ours, theirs) = unix_pair();
+    ours.set_nonblocking(true).unwrap();
+    ssl.set_stream(ours).unwrap();
+    assert_eq!(SslRef::connect(ssl).unwrap_err().want(), Some(Want::Read));
+    theirs
+}
+
+/// Goes on with a handshake until it is over.
+fn finish(ssl: &mut Ssl) -> Result<(), libssl::SslError> {
+    loop {
+        match SslRef::connect(ssl) {
+            Err(error) if error.want().is_some() => thread::yield_now(),
+            end => return end,
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_taken_away_in_the_middle_stops_the_handshake() {
+    let mut ssl = client_ssl(&client_context());
+    let theirs = half_way(&mut ssl);
+    ssl.set_verify_host(None).unwrap();
+    let server = listen(theirs, other_example(ProtocolVersion::TLS1_3));
+
+    let error = finish(&mut ssl).unwrap_err();
+
+    assert_eq!(error.error().map(libssl::Error::kind), Some(ErrorKind::NoServerName));
+    drop(ssl);
+    server.join().unwrap();
+}
+
+#[test]
+fn a_verification_that_is_asked_for_too_late_fails_the_handshake() {
+    let mut ssl = Ssl::new(&client_context()).unwrap();
+    ssl.danger_set_verify_none();
+    let theirs = half_way(&mut ssl);
+    ssl.set_verify(SslVerifyMode::PEER).unwrap();
+    ssl.set_server_name("other.example").unwrap();
+    let server = listen(theirs, other_example(ProtocolVersion::TLS1_3));
+
+    let error = finish(&mut ssl).unwrap_err();
+
+    assert_eq!(error.error().map(libssl::Error::kind), Some(ErrorKind::NotReady), "{error}");
+    assert!(ssl.is_poisoned());
+    drop(ssl);
+    server.join().unwrap();
+}
+
+#[test]
+fn an_anonymous_server_is_refused_whatever_the_cipher_list() {
+    let mut server = SslContext::builder(SslMethod::tls_server()).unwrap();
+    server.set_max_proto_version(Some(ProtocolVersion::TLS1_2)).unwrap();
+    server.set_cipher_list("aNULL:@SECLEVEL=0").unwrap();
+    server.set_dh_auto(true).unwrap();
+    let server = server.build();
+    for list in ["aNULL:@SECLEVEL=0", "ALL:@SECLEVEL=0"] {
+        let mut client = client_builder();
+        client.set_cipher_list(list).unwrap();
+
+        let (client, _server) = shake_as(named(&client.build(), "bank.example"), &server);
+
+        let error = client.expect_err("a server without a certificate");
+        assert!(matches!(error.kind(), ErrorKind::Verification(_)), "{error}");
+    }
+}
+
+#[test]
+fn a_close_notify_of_nobody_is_no_clean_end_of_a_read_that_shakes_hands() {
+    let (ours, mut theirs) = unix_pair();
+    theirs.write_all(&[0x15, 3, 3, 0, 2, 1, 0]).unwrap();
+    let context = SslContext::builder(SslMethod::tls_client()).unwrap().build();
+    let mut ssl = Ssl::new(&context).unwrap();
+    ssl.set_connect_state();
+    ssl.set_stream(ours).unwrap();
+
+    let error = ssl.read(&mut [0]).unwrap_err();
+
+    assert!(error.is_zero_return());
+    assert_eq!(error.error().map(libssl::Error::kind), Some(ErrorKind::Closed));
+    assert!(ssl.is_poisoned());
+}
+
+/// A server's context that demands certificates of this CA from its clients.
+fn judging(made: &Made, ca: &str, version: ProtocolVersion) -> SslContextBuilder {
+    let mut builder = SslContext::server(&identity(made)).unwrap();
+    builder.trust(TrustAnchors::Pem(ca.as_bytes())).unwrap();
+    builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT).unwrap();
+    builder.set_max_proto_version(Some(version)).unwrap();
+    builder
+}
+
+/// A session that a client keeps, as C code would.
+struct Session(*mut sys::SSL_SESSION);
+
+impl Session {
+    fn of(ssl: &Ssl) -> Self {
+        // SAFETY: the object is live; the reference is ours.
+        Self(unsafe { openssl_sys_ext::SSL_get1_session(ssl.as_ptr()) })
+    }
+
+    fn offer(&self, ssl: &Ssl) {
+        // SAFETY: both are live; C takes a reference of its own.
+        assert_eq!(unsafe { sys::SSL_set_session(ssl.as_ptr(), self.0) }, 1);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // SAFETY: the reference is ours.
+        unsafe { sys::SSL_SESSION_free(self.0) };
+    }
+}
+
+#[test]
+fn a_client_that_one_host_let_in_is_not_let_in_by_another_through_its_session() {
+    let other_ca = common::identities::Ca::new("CA two");
+    for (version, by_hello) in VERSIONS.into_iter().flat_map(|version| [(version, false), (version, true)]) {
+        let one = judging(&pki().localhost, &pki().ca_pem, version).build();
+        let two = judging(&pki().other_name, &other_ca.pem, version).build();
+        let mut front = judging(&pki().localhost, &pki().ca_pem, version);
+        let pick =
+            move |name: Option<&[u8]>| if name == Some(b"other.example") { two.clone() } else { one.clone() };
+        if by_hello {
+            front
+                .set_client_hello_cb(move |hello| {
+                    let context = pick(hello.requested_name());
+                    hello.set_context(&context).unwrap();
+                    ClientHelloDecision::Accept
+                })
+                .unwrap();
+        } else {
+            front
+                .set_tlsext_servername_callback(move |view| {
+                    let context = pick(view.requested_name());
+                    let _refused_below = view.set_context(&context);
+                    ServerNameDecision::Ack
+                })
+                .unwrap();
+        }
+        let front = front.build();
+        let mut client = client_builder();
+        client.use_identity(&identity(&pki().client)).unwrap();
+        let client = client.build();
+        let (_, refused) = shake_as(named(&client, "other.example"), &front);
+        assert!(matches!(refused.unwrap_err().kind(), ErrorKind::Verification(_)));
+        let (connected, accepted) = shake_as(named(&client, "localhost"), &front);
+        let session = Session::of(&end(connected.unwrap(), accepted.unwrap()));
+        let ssl = named(&client, "other.example");
+        session.offer(&ssl);
+
+        let (_, server) = shake_as(ssl, &front);
+
+        let error = server.expect_err("a client that host two does not know");
+        assert!(
+            matches!(error.kind(), ErrorKind::Verification(_) | ErrorKind::Protocol),
+            "{version:?}, by ClientHello: {by_hello}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_host_that_knows_its_client_resumes() {
+    for version in VERSIONS {
+        let server = judging(&pki().localhost, &pki().ca_pem, version).build();
+        let mut client = client_builder();
+        client.use_identity(&identity(&pki().client)).unwrap();
+        let client = client.build();
+        let (connected, accepted) = shake_as(client_ssl(&client), &server);
+        let session = Session::of(&end(connected.unwrap(), accepted.unwrap()));
+        let ssl = client_ssl(&client);
+        session.offer(&ssl);
+
+        let (connected, accepted) = shake_as(ssl, &server);
+
+        assert!(connected.unwrap().ssl().session_reused() && accepted.unwrap().ssl().session_reused());
+    }
+}
+
+/// A context whose ClientHello callback switches to the next one, which nobody else keeps.
+fn link(number: u32) -> SslContext {
+    let mut builder = server_builder();
+    // The client's key share is of another group, so that there is a second ClientHello.
+    builder.set_groups_list("X25519").unwrap();
+    builder
+        .set_client_hello_cb(move |hello| {
+            let earlier = hello.shared_sigalgs();
+            hello.set_context(&link(number + 1)).unwrap();
+            // What libssl points to in the context that was left must still be there.
+            let _reuse: Vec<Vec<u8>> = (0..2000).map(|i| vec![0xab; 16 + i % 40 * 40]).collect();
+            if number > 0 {
+                assert_eq!(hello.shared_sigalgs(), earlier);
+                let _ = (hello.signature_digest(), hello.signature_type(), hello.signature_name());
+            }
+            ClientHelloDecision::Accept
+        })
+        .unwrap();
+    builder.build()
+}
+
+#[test]
+fn a_context_that_is_left_behind_lives_as_long_as_the_object() {
+    let mut client = client_builder();
+    client.set_groups_list("P-256:X25519").unwrap();
+    let (client, server) = shake_as(client_ssl(&client.build()), &link(0));
+    assert!(client.is_ok(), "{client:?}");
+    assert!(server.is_ok(), "{server:?}");
+}
