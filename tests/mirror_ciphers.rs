@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use common::{client_context, server_context};
 use libssl::context::ProtocolVersion;
 use libssl::ssl::{SslCipher, cipher_name, default_cipher_list, default_ciphersuites};
-use libssl::{ErrorKind, Ssl};
+use libssl::{ErrorKind, Role, Ssl};
 use mirror::{Two, since, supported, waits};
 
 const CHACHA: &str = "TLS_CHACHA20_POLY1305_SHA256";
@@ -137,6 +137,24 @@ fn all_shared_suites_are_told_however_many() {
     let expected: Vec<_> =
         client.iter().filter(|cipher| server.contains(cipher)).map(|cipher| cipher.name()).collect();
     assert_eq!(shared.split(':').collect::<Vec<_>>(), expected);
+}
+
+/// C has written a byte in front of the buffer here.
+#[test]
+fn sides_that_share_no_suite_are_told_of_none() {
+    let mut two = Two::of(ProtocolVersion::TLS1_2);
+    two.client.set_cipher_list(AES12).unwrap();
+    two.server.set_ciphersuites("").unwrap();
+    two.server.set_cipher_list("ECDHE-ECDSA-AES256-GCM-SHA384").unwrap();
+
+    let (side, _) = two.try_shake().unwrap_err();
+    assert_eq!(side, Role::Server);
+
+    assert!(two.server.client_ciphers().iter().any(|cipher| cipher.name() == AES12));
+    assert_eq!(two.server.shared_ciphers(), None);
+    // The list is made when it is asked for.
+    two.server.set_cipher_list(&format!("ECDHE-ECDSA-AES256-GCM-SHA384:{AES12}")).unwrap();
+    assert_eq!(two.server.shared_ciphers().as_deref(), Some(AES12));
 }
 
 #[test]
