@@ -12,7 +12,8 @@ use common::{
     client_builder, client_context, client_ssl, duplex, identity, pki, server_builder, server_context,
 };
 use libssl::context::{
-    FileFormat, Identity, ProtocolVersion, SslMethod, SslMode, SslOptions, SslVerifyMode, TrustAnchors,
+    CertificateDecision, CertificateView, FileFormat, Identity, ProtocolVersion, SslMethod, SslMode,
+    SslOptions, SslVerifyMode, TrustAnchors,
 };
 use libssl::x509::{PKey, X509};
 use libssl::{ErrorKind, HandshakeError, Ssl, SslContext, SslContextBuilder};
@@ -431,6 +432,60 @@ fn a_whole_chain_is_presented() {
     let mut broken = tls();
     assert!(broken.use_certificate_chain_pem(b"nothing").is_err());
     assert_eq!(broken.use_certificate_chain_file(scratch.0.join("none")).unwrap_err().kind(), ErrorKind::Io);
+}
+
+/// A certificate that came alone is no complete chain: OpenSSL sends what leads to the roots it trusts.
+#[test]
+fn a_chain_that_was_not_given_is_made_from_the_trusted_certificates() {
+    type Way<'a> = (&'a str, &'a dyn Fn(&mut SslContextBuilder));
+    let made = &pki().localhost;
+    let scratch = Scratch::new("leaf");
+    let leaf = scratch.file("leaf.pem", &made.chain_pem);
+    let path = std::ffi::CString::new(leaf.to_str().unwrap()).unwrap();
+    let alone = identity(made);
+    let key = PKey::from_der(&made.key_der).unwrap();
+    let by_callback = alone.clone();
+    let certificate = |builder: &mut SslContextBuilder| {
+        builder.use_certificate(&X509::from_der(&made.der).unwrap()).unwrap();
+        builder.use_private_key(&key).unwrap();
+    };
+    let ways: [Way<'_>; 6] = [
+        ("C's chain file", &|builder| {
+            // SAFETY: the context is live, and so is the path.
+            let done = unsafe { sys::SSL_CTX_use_certificate_chain_file(builder.as_ptr(), path.as_ptr()) };
+            assert_eq!(done, 1);
+            builder.use_private_key(&key).unwrap();
+        }),
+        ("chain file", &|builder| {
+            builder.use_certificate_chain_file(&leaf).unwrap();
+            builder.use_private_key(&key).unwrap();
+        }),
+        ("certificate", &certificate),
+        ("empty chain", &|builder| {
+            certificate(builder);
+            builder.set_chain(&[X509::from_der(&made.der).unwrap()]).unwrap();
+            builder.set_chain(&[]).unwrap();
+        }),
+        ("identity", &|builder| builder.use_identity(&alone).unwrap()),
+        ("callback", &|builder| {
+            let identity = by_callback.clone();
+            let choose = move |view: &mut CertificateView<'_>| {
+                view.use_identity(&identity).unwrap();
+                CertificateDecision::Accept
+            };
+            builder.set_cert_cb(choose).unwrap();
+        }),
+    ];
+    for (way, set) in ways {
+        for (mode, expected) in [(SslMode::empty(), 2), (SslMode::NO_AUTO_CHAIN, 1)] {
+            let mut builder = SslContext::builder(SslMethod::tls_server()).unwrap();
+            builder.trust(TrustAnchors::Pem(pki().ca_pem.as_bytes())).unwrap();
+            builder.set_mode(mode).unwrap();
+            set(&mut builder);
+            let (client, _server) = common::connected(&client_context(), &builder.build());
+            assert_eq!(client.ssl().peer_cert_chain().len(), expected, "{way}, {mode:?}");
+        }
+    }
 }
 
 #[test]

@@ -115,14 +115,18 @@ impl SslContextBuilderRef {
         if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_CTX_use_PrivateKey")) }
     }
 
-    /// Sets the chain above the certificate that was set last, in place of an earlier one.
+    /// Sets the chain above the certificate that was set last, in place of an earlier one. Without one, OpenSSL looks
+    /// for it among the certificates that the context trusts, unless [`SslMode::NO_AUTO_CHAIN`] is set.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Refused`] if the security level forbids one of the certificates.
     ///
     /// C: [`SSL_CTX_set1_chain(3)`](https://docs.openssl.org/master/man3/SSL_CTX_add1_chain_cert/)
+    ///
+    /// [`SslMode::NO_AUTO_CHAIN`]: super::SslMode::NO_AUTO_CHAIN
     #[doc(alias = "SSL_CTX_set1_chain")]
+    #[doc(alias = "SSL_CTX_clear_chain_certs")]
     pub fn set_chain(&mut self, chain: &[X509]) -> Result<(), Error> {
         let stack = X509Stack::new(chain)?;
         error::clear();
