@@ -575,6 +575,42 @@ fn roots_come_from_file_directory_and_memory() {
 }
 
 #[test]
+fn a_file_of_revocation_lists_is_no_file_of_roots() {
+    let scratch = Scratch::new("revocation");
+    let ca = common::identities::Ca::new("another CA");
+    let list = scratch.file("list.pem", ca.revocation_list());
+    let with_root = scratch.file("both.pem", [ca.revocation_list(), ca.pem].concat());
+    let error = SslContext::client_trusting(TrustAnchors::File(&list)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoTrustAnchors);
+    assert!(error.to_string().contains("list.pem"), "{error}");
+    // Other roots are not this file's.
+    let mut builder = client_builder();
+    assert_eq!(builder.trust(TrustAnchors::File(&list)).unwrap_err().kind(), ErrorKind::NoTrustAnchors);
+    // As C: a list is something.
+    builder.load_verify_file(&list).unwrap();
+    builder.trust(TrustAnchors::File(&with_root)).unwrap();
+    // Nothing new, but roots.
+    builder.trust(TrustAnchors::File(&with_root)).unwrap();
+}
+
+#[test]
+fn a_chosen_file_of_revocation_lists_is_an_error() {
+    let scratch = Scratch::new("chosen-revocation");
+    let ca = common::identities::Ca::new("another CA");
+    let list = scratch.file("list.pem", ca.revocation_list());
+    let nowhere = scratch.0.join("nowhere");
+    in_child(
+        "a_chosen_file_of_revocation_lists_is_an_error",
+        &[("SSL_CERT_FILE", &list), ("SSL_CERT_DIR", &nowhere)],
+        || {
+            assert_eq!(SslContext::client().unwrap_err().kind(), ErrorKind::NoTrustAnchors);
+            let mut builder = client_builder();
+            assert_eq!(builder.trust(TrustAnchors::System).unwrap_err().kind(), ErrorKind::NoTrustAnchors);
+        },
+    );
+}
+
+#[test]
 fn a_context_without_roots_trusts_nobody() {
     let mut builder = SslContext::builder(SslMethod::tls_client()).unwrap();
     builder.set_verify(SslVerifyMode::PEER).unwrap();

@@ -10,7 +10,7 @@ use openssl_sys_ext as ext;
 use super::SslContextBuilderRef;
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::strings;
-use crate::x509::{X509, X509Ref};
+use crate::x509::{X509, X509Ref, read_file};
 
 /// Where the roots are.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,15 @@ impl SslContextBuilderRef {
     pub fn trust(&mut self, anchors: TrustAnchors<'_>) -> Result<(), Error> {
         match anchors {
             TrustAnchors::System => self.trust_system(),
-            TrustAnchors::File(path) => self.load_verify_file(path),
+            TrustAnchors::File(path) => {
+                let before = self.anchors();
+                self.load_verify_file(path)?;
+                if self.anchors() > before || holds_certificates(path) {
+                    return Ok(());
+                }
+                let detail = format!("{} holds no certificates", path.display());
+                Err(Error::new(ErrorKind::NoTrustAnchors, "SSL_CTX_load_verify_file").with_detail(detail))
+            }
             TrustAnchors::Directory(path) => {
                 if !has_hashed_names(path) {
                     let detail = format!("{} holds no hashed certificates", path.display());
@@ -85,11 +93,12 @@ impl SslContextBuilderRef {
         if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_CTX_set_default_verify_paths")) }
     }
 
-    /// Trusts the certificates in a PEM file.
+    /// Trusts the certificates in a PEM file, and takes the revocation lists in it, as C does: a file with nothing but
+    /// lists is no error.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if it cannot be read or holds none.
+    /// [`ErrorKind::Refused`] if it cannot be read or holds neither.
     ///
     /// C: [`SSL_CTX_load_verify_file(3)`](https://docs.openssl.org/master/man3/SSL_CTX_load_verify_locations/)
     #[doc(alias = "SSL_CTX_load_verify_file")]
@@ -148,22 +157,26 @@ impl SslContextBuilderRef {
         certificates.iter().try_for_each(|certificate| self.trust_certificate(certificate))
     }
 
-    fn holds_anchors(&mut self) -> bool {
+    /// How many certificates the store holds. It may also hold revocation lists.
+    fn anchors(&mut self) -> usize {
         // SAFETY: the context is live and borrowed for writing, so nobody else changes its store, which lends the stack
-        // (get0) for as long as it is counted here.
-        let count = unsafe {
+        // (get0) for as long as it is counted here; the index is below its length. A list has no certificate (NULL).
+        unsafe {
             let objects = sys::X509_STORE_get0_objects(sys::SSL_CTX_get_cert_store(self.as_ptr()));
-            sys::OPENSSL_sk_num(objects.cast())
-        };
-        count > 0
+            (0..sys::OPENSSL_sk_num(objects.cast()))
+                .map(|index| sys::OPENSSL_sk_value(objects.cast(), index))
+                .filter(|object| !sys::X509_OBJECT_get0_X509(object.cast()).is_null())
+                .count()
+        }
     }
 
     fn trust_system(&mut self) -> Result<(), Error> {
         let default = DefaultPlaces::of_openssl();
         if default.hold_something() {
+            let before = self.anchors();
             self.set_default_verify_paths()?;
             // C passes over a file that it cannot read; directories are only looked into when they are needed.
-            if default.have_hashed_names() || self.holds_anchors() {
+            if default.have_hashed_names() || self.anchors() > before || holds_certificates(&default.file) {
                 return Ok(());
             }
         }
@@ -179,7 +192,7 @@ impl SslContextBuilderRef {
             return missing("SSL_CERT_FILE or SSL_CERT_DIR is set");
         }
         for file in WELL_KNOWN_FILES.map(Path::new) {
-            if is_file_with_content(file) && self.load_verify_file(file).is_ok() {
+            if is_file_with_content(file) && self.trust(TrustAnchors::File(file)).is_ok() {
                 return Ok(());
             }
         }
@@ -241,6 +254,11 @@ fn chosen(variable: &CStr) -> Option<OsString> {
 
 fn is_file_with_content(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0)
+}
+
+/// Whether certificates can be read from a PEM file. It is asked where none are new to a store.
+fn holds_certificates(path: &Path) -> bool {
+    read_file("PEM_read_bio_X509_AUX", path).is_ok_and(|pem| X509::stack_from_pem(&pem).is_ok())
 }
 
 /// Whether a directory has an entry that a lookup by hash can find, such as `5ed36f99.0`.
