@@ -117,7 +117,7 @@ impl SslContextBuilderRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate.
+    /// [`ErrorKind::Refused`] if OpenSSL cannot allocate.
     ///
     /// C: [`SSL_CTX_set_tlsext_servername_callback(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_servername_callback/)
     #[doc(alias = "SSL_CTX_set_tlsext_servername_callback")]
