@@ -176,10 +176,10 @@ fn a_bound_that_would_not_hold_is_refused() {
     assert_eq!((builder.min_proto_version(), builder.max_proto_version()), (tls12, tls12));
 }
 
-/// A method of C's that speaks DTLS, whose numbers count down, or one version only.
+/// A context of C's may speak DTLS, whose numbers count down.
 #[test]
 fn bounds_are_those_of_the_method() {
-    // SAFETY: the methods are constants, and the contexts are freed at the end, after the last use of the borrows.
+    // SAFETY: the method is a constant, and the context is freed at the end, after the last use of the borrow.
     unsafe {
         let dtls = sys::SSL_CTX_new(sys::DTLS_method());
         let builder = libssl::SslContextBuilderRef::from_ptr_mut(dtls);
