@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::bio;
 use crate::bio::Channel;
-use crate::error::{Error, SslError, Want};
+use crate::error::{Error, ErrorKind, SslError, Want};
 use crate::ffi::panics;
 use crate::handshake::{Handshake, Link};
 use crate::ssl::{ShutdownResult, ShutdownState, Ssl, SslRef};
@@ -183,7 +183,8 @@ impl<C: Channel> Connected<C> {
     /// [`into_parts_discarding`](Self::into_parts_discarding).
     pub fn into_parts(self) -> Result<Parts<C>, Self> {
         let alive = !self.link.ssl.is_poisoned();
-        if alive && (self.holds_received() || self.has_pending_write()) {
+        let half_sent = self.has_pending_write() || self.close_notify == CloseNotify::Suspended;
+        if alive && (half_sent || self.holds_received()) {
             return Err(self);
         }
         Ok(self.into_parts_discarding())
@@ -325,12 +326,17 @@ impl<C: Channel> Connected<C> {
 
     fn flush_close_notify(&mut self) -> Result<(), SslError> {
         if self.close_notify == CloseNotify::Unflushed {
-            let flushed = self.flush_channel();
-            if flushed.is_err_and(|error| bio::suspends(&error)) {
-                return Err(SslError::wants_write());
+            match self.flush_channel() {
+                Err(error) if bio::suspends(&error) => return Err(SslError::wants_write()),
+                outcome => {
+                    // Told once: as far as TLS goes it is out, and what the peer still sends can be read.
+                    self.close_notify = CloseNotify::Settled;
+                    outcome.map_err(|error| {
+                        let failure = Error::new(ErrorKind::Io, "BIO_flush").with_transport(Some(error));
+                        SslError::refused(failure)
+                    })?;
+                }
             }
-            // After any other error it is out as far as TLS goes; who reads on learns what the transport says.
-            self.close_notify = CloseNotify::Settled;
         }
         Ok(())
     }

@@ -224,7 +224,8 @@ impl<C: Channel> Handshake<C> {
     /// Gives up: the object, which is in the middle of a handshake and good for nothing else, and the channel.
     pub fn into_parts(self) -> (Ssl, C) {
         let Link { mut ssl, held } = self.link;
-        let (channel, _) = C::detach(held, &mut ssl);
+        let (mut channel, read_ahead) = C::detach(held, &mut ssl);
+        channel.put_back(read_ahead);
         (ssl, channel)
     }
 

@@ -109,7 +109,13 @@ fn finish<C: Channel + AsFd>(
             end => return end,
         };
         progress = match wait(&handshake, want, deadline) {
-            Ok(true) => handshake.resume(),
+            Ok(true) => {
+                let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+                match handshake.resume() {
+                    Err(error) if late => return Err(error),
+                    progress => progress,
+                }
+            }
             Ok(false) => return Err(HandshakeError::suspended(want, handshake)),
             Err(error) => return Err(HandshakeError::Failed(handshake.fail_in_poll(error))),
         };

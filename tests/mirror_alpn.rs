@@ -7,7 +7,7 @@ mod mirror;
 use common::{client_context, server_builder};
 use libssl::context::{AlpnDecision, NextProtocols, ProtocolList, ProtocolVersion};
 use libssl::{ErrorKind, Ssl};
-use mirror::{Two, since, supported};
+use mirror::{Two, headers_since, supported};
 
 #[test]
 fn what_an_object_offers_is_what_is_agreed_on() {
@@ -38,7 +38,7 @@ fn what_is_offered_is_told() {
 
     match supported(ssl.alpn_protos()) {
         Some(offered) => assert_eq!(offered.as_wire(), b"\x02h2\x08http/1.1"),
-        None => assert!(!since(4, 0)),
+        None => assert!(!headers_since(4, 0)),
     }
     ssl.set_alpn_protos::<&str>([]).unwrap();
     if let Some(offered) = supported(ssl.alpn_protos()) {

@@ -8,7 +8,7 @@ use common::{client_context, server_context};
 use libssl::context::ProtocolVersion;
 use libssl::ssl::{Group, Nid, builtin_signature_algorithms};
 use libssl::{ErrorKind, Ssl};
-use mirror::{Two, since, supported};
+use mirror::{Two, headers_since, supported};
 
 const P256: Nid = Nid(openssl_sys::NID_X9_62_prime256v1);
 const P384: Nid = Nid(openssl_sys::NID_secp384r1);
@@ -50,7 +50,7 @@ fn a_server_tells_the_groups_of_the_client_and_those_that_both_have() {
     assert_eq!(two.server.shared_group(u32::MAX as usize), None);
     match supported(two.server.iana_groups()) {
         Some(groups) => assert_eq!(groups, [23, 24]),
-        None => assert!(!since(3, 2)),
+        None => assert!(!headers_since(3, 2)),
     }
     assert_eq!(two.client.shared_group_count(), 0);
     assert_eq!(two.client.shared_group(0), None);
@@ -130,7 +130,7 @@ fn the_signature_of_the_server_is_told_on_both_sides() {
         assert_eq!(two.server.peer_signature_type(), None);
         match supported(two.server.signature_name()) {
             Some(name) => assert_eq!(name, Some("ecdsa_secp256r1_sha256")),
-            None => assert!(!since(3, 5)),
+            None => assert!(!headers_since(3, 5)),
         }
         if let Some(name) = supported(two.client.peer_signature_name()) {
             assert_eq!(name, Some("ecdsa_secp256r1_sha256"));
@@ -151,7 +151,7 @@ fn what_the_client_accepts_is_told_on_the_server() {
     assert!(two.server.shared_sigalgs().iter().any(|algorithm| algorithm.code == 0x0403));
     match supported(two.server.peer_sigalg(0)) {
         Some(first) => assert_eq!(first, Some((0x0403, Some("ecdsa_secp256r1_sha256")))),
-        None => assert!(!since(4, 0)),
+        None => assert!(!headers_since(4, 0)),
     }
     assert_eq!(supported(two.server.peer_sigalg(2)).flatten(), None);
     assert_eq!(supported(two.server.peer_sigalg(usize::MAX)).flatten(), None);
@@ -187,6 +187,6 @@ fn signature_algorithms_that_are_none_are_refused() {
 fn built_in_signature_algorithms_are_told() {
     match supported(builtin_signature_algorithms()) {
         Some(list) => assert!(list.contains("ecdsa_secp256r1_sha256"), "{list}"),
-        None => assert!(!since(3, 4)),
+        None => assert!(!headers_since(3, 4)),
     }
 }

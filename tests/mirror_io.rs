@@ -11,7 +11,7 @@ use common::{client_context, client_ssl, server_context, unix_pair};
 use libssl::context::ProtocolVersion;
 use libssl::ssl::{ShutdownFlags, ShutdownResult, ShutdownState, WriteFlags};
 use libssl::{ErrorKind, Ssl, SslError, SslRef};
-use mirror::{Two, since};
+use mirror::{Two, headers_since};
 
 fn unsupported(error: &SslError) -> bool {
     error.error().is_some_and(|error| error.kind() == ErrorKind::Unsupported)
@@ -150,7 +150,7 @@ fn shutdown_with_flags_is_shutdown_over_tls() {
             let error = two.client.shutdown_ex(ShutdownFlags::empty(), 0, Some("a\0b")).unwrap_err();
             assert_eq!(error.error().unwrap().kind(), ErrorKind::InvalidInput);
         }
-        Err(error) => assert!(unsupported(&error) && !since(3, 2), "{error:?}"),
+        Err(error) => assert!(unsupported(&error) && !headers_since(3, 2), "{error:?}"),
     }
 }
 
@@ -169,7 +169,7 @@ fn writing_with_flags_is_writing_over_tls() {
             assert_eq!(error.error().unwrap().kind(), ErrorKind::InvalidInput);
             assert_eq!(two.client.write(b"more").unwrap(), 4, "the refusal broke nothing");
         }
-        Err(error) => assert!(unsupported(&error) && !since(3, 3), "{error:?}"),
+        Err(error) => assert!(unsupported(&error) && !headers_since(3, 3), "{error:?}"),
     }
 }
 

@@ -63,7 +63,8 @@ impl<S> ReadAhead<S> {
         &mut self.stream
     }
 
-    /// The stream, and the bytes that [`with_unread`](Self::with_unread) put in front, if no connection took them.
+    /// The stream, and the bytes that [`with_unread`](Self::with_unread) put in front, if no connection took them, or that
+    /// a handshake which came to nothing had read ahead.
     pub fn into_parts(self) -> (S, Vec<u8>) {
         (self.stream, self.unread)
     }
@@ -105,6 +106,10 @@ impl<S: Read + Write> sealed::Attach for ReadAhead<S> {
     fn detach(held: Self::Held, ssl: &mut SslRef) -> (Self, Vec<u8>) {
         let (channel, unread) = held.detach(ssl);
         (Self { unread: Vec::new(), ..channel }, unread)
+    }
+
+    fn put_back(&mut self, bytes: Vec<u8>) {
+        self.unread = bytes;
     }
 
     fn lend(held: &Self::Held) -> &Self {

@@ -89,13 +89,29 @@ impl Core {
         if core.broken {
             return Step::Failed(0);
         }
+        let mut waits = None;
         if core.flush_due {
             // SAFETY: as above.
             match core.settle(unsafe { core.flush(this) }, 0, Direction::Write) {
                 Step::Moved(_) | Step::End => core.flush_due = false,
+                step @ Step::Wants(..) => waits = Some(step),
                 step => return step,
             }
         }
+        // SAFETY: by this function's contract.
+        match unsafe { Self::read_now(this, out, len) } {
+            // Both wait: the peer may not answer before it has what is to be flushed.
+            Step::Wants(..) if waits.is_some() => waits.unwrap_or(Step::End),
+            step => step,
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As [`read`](Self::read).
+    unsafe fn read_now(this: NonNull<Self>, out: *mut u8, len: usize) -> Step {
+        // SAFETY: live and ours.
+        let core = unsafe { &mut *this.as_ptr() };
         core.eof = false;
         if let Some(mut ahead) = core.ahead.take() {
             let step = if ahead.unread().is_empty() {
@@ -179,7 +195,8 @@ impl Core {
         // SAFETY: as in `read`.
         let outcome = uninterrupted(|| unsafe { (core.calls.flush)(this) });
         core.broken = false;
-        core.flush_due = outcome.as_ref().is_err_and(suspends);
+        // The user was told, and will come again; what C was not told stays due.
+        core.flush_due &= outcome.as_ref().is_err_and(suspends);
         outcome
     }
 
@@ -219,12 +236,16 @@ impl Core {
         let call = panics::current_call();
         let errno = error.raw_os_error().unwrap_or_default();
         if suspends(&error) {
-            self.suspension = Some(Kept { call, error });
+            let earlier = self.suspension.replace(Kept { call, error });
+            user(|| drop(earlier));
             return Step::Wants(direction, errno);
         }
         // What fails later in the same call (an alert that cannot be sent any more) follows from the first failure.
         if call.is_none() || self.failure.as_ref().is_none_or(|kept| kept.call != call) {
-            self.failure = Some(Kept { call, error });
+            let earlier = self.failure.replace(Kept { call, error });
+            user(|| drop(earlier));
+        } else {
+            user(|| drop(error));
         }
         Step::Failed(errno)
     }

@@ -68,6 +68,11 @@ pub(crate) mod sealed {
         /// Takes the BIOs from the object again, and what was read ahead of libssl.
         fn detach(held: Self::Held, ssl: &mut SslRef) -> (Self, Vec<u8>);
 
+        /// Puts bytes that were read ahead back in front, where no connection came to be that could hand them out.
+        fn put_back(&mut self, bytes: Vec<u8>) {
+            let _ = bytes;
+        }
+
         /// The channel in use.
         fn lend(held: &Self::Held) -> &Self;
 

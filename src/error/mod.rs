@@ -193,7 +193,12 @@ impl Error {
         let facts = &self.0;
         let transport = facts.transport.as_ref().map(|error| match error.raw_os_error() {
             Some(errno) => io::Error::from_raw_os_error(errno),
-            None => io::Error::new(error.kind(), error.to_string()),
+            None => {
+                // Its `Display` is the user's, and may fail, over which `to_string` would panic.
+                let mut text = String::new();
+                let _ = fmt::Write::write_fmt(&mut text, format_args!("{error}"));
+                io::Error::new(error.kind(), text)
+            }
         });
         Self(Box::new(Facts {
             detail: facts.detail.clone(),

@@ -150,7 +150,9 @@ impl SslError {
 
     /// Whether the peer ended the connection with close_notify.
     pub fn is_zero_return(&self) -> bool {
-        self.code == ErrorCode::ZeroReturn
+        // A dead object answers with what it died of; that it died is no clean end.
+        let refused = self.error.as_ref().is_some_and(|error| error.kind() == ErrorKind::Poisoned);
+        self.code == ErrorCode::ZeroReturn && !refused
     }
 
     /// What the C function returned.

@@ -232,6 +232,9 @@ pub(crate) fn is_empty() -> bool {
 
 /// Empties this thread's queue.
 pub(crate) fn clear() {
+    // Without the cleanup that OpenSSL would run at exit, under threads that still use it. All that makes an object
+    // empties the queue first.
+    sys::init();
     if !is_empty() {
         // SAFETY: writes this thread's queue.
         unsafe { sys::ERR_clear_error() };

@@ -166,7 +166,8 @@ impl SslRef {
         if self.has_pending() || self.rstate_string() == "RB" {
             return Err(Error::new(ErrorKind::NotReady, CALL).with_detail("bytes of the peer's are in them"));
         }
-        crate::error::clear();
+        // From 3.2 on C cleanses a read buffer that is not there (SSL_OP_CLEANSE_PLAINTEXT): it must be.
+        self.alloc_buffers()?;
         // SAFETY: the object is live and borrowed for writing, and nothing of the peer's waits in its buffers; C
         // refuses where something is still to be written.
         match unsafe { ext::SSL_free_buffers(self.as_ptr()) } {

@@ -136,7 +136,9 @@ impl SslRef {
         // SAFETY: the object is live.
         if fatal && unsafe { ext::SSL_in_before(self.as_ptr()) } == 0 {
             if let Ok(state) = State::of_mut(self) {
-                state.poison(Some(error.retell()));
+                // The flag first: the story asks the transport's error for its text, which is the user's code.
+                state.poison(None);
+                state.tell(error.retell());
             }
         }
         SslError::new(code, ret, error.errno(), Some(error))

@@ -27,7 +27,10 @@ impl SslRef {
     /// or a write, whose data would be out before the peer is known.
     #[cold]
     pub(super) fn admit(&mut self, call: &'static str, phase: Phase) -> Result<(), Error> {
-        let server = self.chosen_role() == Some(Role::Server) || call == "SSL_accept";
+        let server = match self.chosen_role() {
+            Some(role) => role == Role::Server,
+            None => call == "SSL_accept",
+        };
         if server || phase == Phase::Shutdown {
             return Ok(());
         }
@@ -45,8 +48,12 @@ impl SslRef {
         if in_init && verifies && names.is_empty() && !state.accepts_any_name() {
             return Err(Error::new(ErrorKind::NoServerName, call));
         }
-        if in_before {
-            let used = state.begin(verifies.then_some(names));
+        let pledge = verifies.then_some(names);
+        if !in_before {
+            // C began it.
+            state.pledge_once(pledge);
+        } else {
+            let used = state.begin(pledge);
             if used {
                 // The session of the handshake before was verified against other names, perhaps, or not at all.
                 // SAFETY: the object is live and borrowed for writing.
@@ -60,7 +67,9 @@ impl SslRef {
     /// Makes sure, after a handshake, that it verified what it was to verify. If not, the object is dead.
     #[cold]
     pub(super) fn vouch(&mut self, call: &'static str) -> Result<(), Error> {
-        if self.chosen_role() == Some(Role::Server) || self.progress().0 {
+        // SAFETY: the object is live, and the call only reads it. Once hands are shaken, C knows the role.
+        let server = unsafe { ext::SSL_is_server(self.as_ptr()) } == 1;
+        if server || self.progress().0 {
             return Ok(());
         }
         let names = self.expected_names();

@@ -115,7 +115,8 @@ impl SslRef {
     ///
     /// # Safety
     ///
-    /// `ssl` is live for `'a`, and nobody changes it for as long.
+    /// `ssl` is live for `'a`, and nobody changes it for as long. What its BIOs and callbacks hold may be used on whichever
+    /// thread the reference is sent to.
     pub unsafe fn from_ptr<'a>(ssl: *mut sys::SSL) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(ssl) }
@@ -125,7 +126,8 @@ impl SslRef {
     ///
     /// # Safety
     ///
-    /// `ssl` is live for `'a`, and nobody else uses it for as long.
+    /// `ssl` is live for `'a`, and nobody else uses it for as long. What its BIOs and callbacks hold may be used on
+    /// whichever thread the reference is sent to.
     pub unsafe fn from_ptr_mut<'a>(ssl: *mut sys::SSL) -> &'a mut Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr_mut(ssl) }

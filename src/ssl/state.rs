@@ -107,7 +107,13 @@ impl State {
         self.used.swap(true, Ordering::Relaxed)
     }
 
-    /// What the handshake was to verify, if it began through this crate.
+    /// As [`begin`](Self::begin), for a handshake that is under way, where nothing was noted yet.
+    pub(super) fn pledge_once(&self, pledge: Pledge) {
+        self.used.store(true, Ordering::Relaxed);
+        lock(&self.pledge).get_or_insert(pledge);
+    }
+
+    /// What the handshake was to verify, if it went through this crate.
     pub(super) fn pledge(&self) -> Option<Pledge> {
         lock(&self.pledge).clone()
     }
@@ -139,10 +145,16 @@ impl State {
         }
     }
 
+    /// What the object died of, where nothing was told yet.
+    pub(super) fn tell(&self, story: Error) {
+        lock(&self.story).get_or_insert(story);
+    }
+
     /// C cleared the object: it starts anew.
     pub(crate) fn heal(&self) {
         self.poisoned.store(false, Ordering::Relaxed);
         self.vouched.store(false, Ordering::Relaxed);
+        *lock(&self.pledge) = None;
         *lock(&self.story) = None;
         *lock(&self.refusal) = None;
     }

@@ -102,6 +102,12 @@ pub fn supported<T>(result: Result<T, libssl::Error>) -> Option<T> {
 }
 
 /// Whether the OpenSSL that runs is this version or a later one.
+pub fn headers_since(major: u64, minor: u64) -> bool {
+    let version = openssl_sys_ext::HEADERS_VERSION;
+    (version >> 28, (version >> 20) & 0xff) >= (major, minor)
+}
+
+/// Whether the library that runs is of this version or later.
 pub fn since(major: u64, minor: u64) -> bool {
     // SAFETY: reads a constant of the library.
     let version = unsafe { openssl_sys::OpenSSL_version_num() } as u64;
