@@ -168,6 +168,19 @@ fn a_verification_that_is_asked_for_too_late_fails_the_handshake() {
 }
 
 #[test]
+fn accepting_as_a_client_does_not_go_around_the_name() {
+    let (left, _right) = duplex();
+    let mut ssl = Ssl::new(&client_context()).unwrap();
+    ssl.set_stream(left).unwrap();
+    // SSL_accept on an object in connect state goes on as a client.
+    ssl.set_connect_state();
+
+    let error = SslRef::accept(&mut ssl).unwrap_err();
+
+    assert_eq!(error.error().map(libssl::Error::kind), Some(ErrorKind::NoServerName));
+}
+
+#[test]
 fn an_anonymous_server_is_refused_whatever_the_cipher_list() {
     let mut server = SslContext::builder(SslMethod::tls_server()).unwrap();
     server.set_max_proto_version(Some(ProtocolVersion::TLS1_2)).unwrap();
