@@ -117,7 +117,7 @@ impl<C: Channel> Connected<C> {
     ///
     /// # Errors
     ///
-    /// The failure, if the connection fails now; [`ErrorKind::UnexpectedEof`](crate::ErrorKind::UnexpectedEof) if the
+    /// The failure, if the connection fails now; [`ErrorKind::UnexpectedEof`] if the
     /// peer is gone without a close_notify. A connection that had failed before gives [`ShutdownProgress::Skipped`].
     ///
     /// C: [`SSL_shutdown(3)`](https://docs.openssl.org/master/man3/SSL_shutdown/)
