@@ -277,10 +277,22 @@ fn a_flush_that_would_block_is_made_up_for_by_the_next_read() {
         flushes: [fail(io::ErrorKind::WouldBlock), fail(io::ErrorKind::TimedOut), Answer::Claim(0)].into(),
         ..Script::default()
     };
-    script.reads = [Answer::Bytes(b"a")].into();
+    script.reads = [fail(io::ErrorKind::WouldBlock), Answer::Bytes(b"a")].into();
     let held = held(script);
     assert_eq!(flush(held.bio()), 1);
     assert_eq!((read(held.bio(), 9), retries(held.bio())), (Err(-1), WRITE));
+    assert_eq!(read(held.bio(), 9).unwrap(), b"a");
+}
+
+#[test]
+fn a_flush_that_still_blocks_does_not_keep_what_has_come_from_being_read() {
+    let mut script = Script {
+        flushes: [fail(io::ErrorKind::WouldBlock), fail(io::ErrorKind::WouldBlock)].into(),
+        ..Script::default()
+    };
+    script.reads = [Answer::Bytes(b"a")].into();
+    let held = held(script);
+    assert_eq!(flush(held.bio()), 1);
     assert_eq!(read(held.bio(), 9).unwrap(), b"a");
 }
 
