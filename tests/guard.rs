@@ -293,6 +293,64 @@ fn a_client_that_one_host_let_in_is_not_let_in_by_another_through_its_session() 
 }
 
 #[test]
+fn a_client_that_offers_a_hosts_session_again_is_let_in_again() {
+    for version in VERSIONS {
+        let one = judging(&pki().localhost, &pki().ca_pem, version).build();
+        let mut front = judging(&pki().other_name, &pki().ca_pem, version);
+        front
+            .set_tlsext_servername_callback(move |view| match view.set_context(&one) {
+                Ok(()) => ServerNameDecision::Ack,
+                Err(_) => ServerNameDecision::Refuse(libssl::Alert::INTERNAL_ERROR),
+            })
+            .unwrap();
+        let front = front.build();
+        let mut client = client_builder();
+        client.use_identity(&identity(&pki().client)).unwrap();
+        let client = client.build();
+        let mut session: Option<Session> = None;
+        for _ in 0..3 {
+            let ssl = client_ssl(&client);
+            if let Some(session) = &session {
+                session.offer(&ssl);
+            }
+            let (connected, accepted) = shake_as(ssl, &front);
+            let accepted = accepted.unwrap();
+            assert!(accepted.ssl().peer_certificate().is_some());
+            session = Some(Session::of(&end(connected.unwrap(), accepted)));
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_swapped_and_swapped_back_does_not_pass() {
+    let server = SslContext::server(&identity(&pki().localhost)).unwrap().build();
+    let mut ssl = named(&client_context(), "other.example");
+    let theirs = half_way(&mut ssl);
+    ssl.set_verify_host(Some("localhost")).unwrap();
+    let server = listen(theirs, server);
+
+    let error = finish(&mut ssl).unwrap_err();
+
+    assert_eq!(error.error().map(libssl::Error::kind), Some(ErrorKind::NotReady));
+    assert!(ssl.is_poisoned());
+    drop(ssl);
+    server.join().unwrap();
+}
+
+#[test]
+fn a_name_for_the_next_handshake_does_not_break_the_connection_that_is_there() {
+    let (client, accepted) = shake_as(client_ssl(&client_context()), &server_builder().build());
+    let mut ssl = end(client.unwrap(), accepted.unwrap());
+    let (left, _right) = duplex();
+    ssl.set_stream(left).unwrap();
+    ssl.set_verify_host(Some("next.example")).unwrap();
+
+    SslRef::do_handshake(&mut ssl).unwrap();
+
+    assert!(!ssl.is_poisoned());
+}
+
+#[test]
 fn a_host_that_knows_its_client_resumes() {
     for version in VERSIONS {
         let server = judging(&pki().localhost, &pki().ca_pem, version).build();

@@ -76,7 +76,28 @@ impl ServerNameView<'_> {
             return Err(Error::new(ErrorKind::NotReady, "SSL_set_SSL_CTX")
                 .with_detail("the session that the client resumes was verified by another context"));
         }
-        switch(self.ssl, context)
+        switch(self.ssl, context)?;
+        self.keep_session_apart()
+    }
+
+    /// Gives the session that this handshake makes a name that no context has: it was verified by the context that the
+    /// object was switched to, and the one that would be asked to resume it, before any switch, must not find it.
+    fn keep_session_apart(&mut self) -> Result<(), Error> {
+        let mut name = [0; 32];
+        // SAFETY: the object is live, and lends its session (get0), if there is one, for this call; it is of a handshake
+        // under way, so that nobody else has it yet. C fills the array, whose length it is told, and copies it.
+        let done = unsafe {
+            let session = ext::SSL_get_session(self.ssl.as_ptr());
+            sys::SSL_session_reused(self.ssl.as_ptr()) == 1
+                || session.is_null()
+                || (sys::RAND_bytes(name.as_mut_ptr(), 32) == 1
+                    && ext::SSL_SESSION_set1_id_context(session, name.as_ptr(), 32) == 1)
+        };
+        if done {
+            return Ok(());
+        }
+        self.forbidden = true;
+        Err(Error::from_queue("SSL_SESSION_set1_id_context"))
     }
 }
 

@@ -143,6 +143,10 @@ impl SslRef {
     /// C: [`SSL_alloc_buffers(3)`](https://docs.openssl.org/master/man3/SSL_alloc_buffers/)
     #[doc(alias = "SSL_alloc_buffers")]
     pub fn alloc_buffers(&mut self) -> Result<(), Error> {
+        if compat::running_version() < 0x3020_0000 && self.free_buffers().is_err() {
+            // They are there, for something is in them, which these versions would throw away.
+            return Ok(());
+        }
         crate::error::clear();
         // SAFETY: the object is live and borrowed for writing.
         match unsafe { ext::SSL_alloc_buffers(self.as_ptr()) } {
@@ -166,8 +170,10 @@ impl SslRef {
         if self.has_pending() || self.rstate_string() == "RB" {
             return Err(Error::new(ErrorKind::NotReady, CALL).with_detail("bytes of the peer's are in them"));
         }
-        // From 3.2 on C cleanses a read buffer that is not there (SSL_OP_CLEANSE_PLAINTEXT): it must be.
-        self.alloc_buffers()?;
+        if compat::running_version() >= 0x3020_0000 {
+            // These cleanse a read buffer that is not there (SSL_OP_CLEANSE_PLAINTEXT): it must be.
+            self.alloc_buffers()?;
+        }
         // SAFETY: the object is live and borrowed for writing, and nothing of the peer's waits in its buffers; C
         // refuses where something is still to be written.
         match unsafe { ext::SSL_free_buffers(self.as_ptr()) } {

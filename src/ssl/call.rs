@@ -98,9 +98,10 @@ impl SslRef {
     fn failure(&mut self, name: &'static str, phase: Phase, outcome: &Outcome) -> SslError {
         let code = ErrorCode::from_raw(outcome.code);
         let suspended = matches!(code, ErrorCode::Want(_));
-        // A read or a write may be in a handshake too. There a close_notify may be anybody's.
-        // SAFETY: the object is live, and the call only reads it.
-        let in_handshake = code == ErrorCode::ZeroReturn && unsafe { ext::SSL_in_init(self.as_ptr()) } == 1;
+        // A read or a write may be in the first handshake too, where a close_notify may be anybody's.
+        let in_handshake = code == ErrorCode::ZeroReturn
+            // SAFETY: the object is live, and the calls only read it.
+            && unsafe { ext::SSL_in_init(self.as_ptr()) == 1 && ext::SSL_renegotiate_pending(self.as_ptr()) == 0 };
         let phase = if in_handshake { Phase::Handshake } else { phase };
         if (suspended || (code == ErrorCode::ZeroReturn && phase != Phase::Handshake)) && error::is_empty() {
             return SslError::new(code, outcome.ret, outcome.errno, None);

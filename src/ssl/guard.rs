@@ -49,17 +49,17 @@ impl SslRef {
             return Err(Error::new(ErrorKind::NoServerName, call));
         }
         let pledge = verifies.then_some(names);
-        if !in_before {
-            // C began it.
-            state.pledge_once(pledge);
-        } else {
+        if in_before {
+            // The session of a handshake before was verified against other names, perhaps, or not at all.
             let used = state.begin(pledge);
-            if used {
-                // The session of the handshake before was verified against other names, perhaps, or not at all.
-                // SAFETY: the object is live and borrowed for writing.
-                unsafe { sys::SSL_set_session(self.as_ptr(), std::ptr::null_mut()) };
-                crate::error::clear();
+            // SAFETY: the object is live and borrowed for writing.
+            if used && unsafe { sys::SSL_set_session(self.as_ptr(), std::ptr::null_mut()) } != 1 {
+                return Err(Error::from_queue("SSL_set_session"));
             }
+            return Ok(());
+        }
+        if in_init && !state.is_vouched() && state.pledge_once(&pledge) != pledge {
+            return Err(changed(state, call));
         }
         Ok(())
     }
@@ -75,6 +75,9 @@ impl SslRef {
         let names = self.expected_names();
         let (verifies, anonymous) = (self.verifies_peer(), self.is_anonymous());
         let state = State::of_mut(self)?;
+        if state.is_vouched() {
+            return Ok(());
+        }
         let pledge = state.pledge();
         let refusal = if !verifies {
             None
@@ -84,8 +87,7 @@ impl SslRef {
         } else if names.is_empty() && !state.accepts_any_name() {
             Some(Error::new(ErrorKind::NoServerName, call))
         } else if pledge.is_some_and(|pledge| pledge.as_ref() != Some(&names)) {
-            let detail = "what to verify was changed during the handshake";
-            Some(Error::new(ErrorKind::NotReady, call).with_detail(detail))
+            return Err(changed(state, call));
         } else {
             None
         };
@@ -125,4 +127,12 @@ impl SslRef {
             !cipher.is_null() && ext::SSL_CIPHER_get_auth_nid(cipher) == ext::NID_auth_null
         }
     }
+}
+
+/// The end of an object whose name to verify is no longer the one that its handshake began with.
+fn changed(state: &State, call: &'static str) -> Error {
+    let refusal =
+        Error::new(ErrorKind::NotReady, call).with_detail("what to verify was changed during the handshake");
+    state.poison(Some(refusal.retell()));
+    refusal
 }

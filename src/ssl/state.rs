@@ -107,10 +107,10 @@ impl State {
         self.used.swap(true, Ordering::Relaxed)
     }
 
-    /// As [`begin`](Self::begin), for a handshake that is under way, where nothing was noted yet.
-    pub(super) fn pledge_once(&self, pledge: Pledge) {
+    /// What the handshake that is under way was to verify: this, where C began it and nothing was noted yet.
+    pub(super) fn pledge_once(&self, pledge: &Pledge) -> Pledge {
         self.used.store(true, Ordering::Relaxed);
-        lock(&self.pledge).get_or_insert(pledge);
+        lock(&self.pledge).get_or_insert_with(|| pledge.clone()).clone()
     }
 
     /// What the handshake was to verify, if it went through this crate.
