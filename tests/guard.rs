@@ -397,3 +397,69 @@ fn a_context_that_is_left_behind_lives_as_long_as_the_object() {
     assert!(client.is_ok(), "{client:?}");
     assert!(server.is_ok(), "{server:?}");
 }
+
+/// A context of TLS 1.2 for either side.
+fn only_1_2(mut builder: SslContextBuilder) -> SslContext {
+    builder.set_max_proto_version(Some(ProtocolVersion::TLS1_2)).unwrap();
+    builder.build()
+}
+
+#[test]
+fn a_close_notify_in_a_renegotiation_is_a_clean_end() {
+    let (client, server) = shake_as(client_ssl(&only_1_2(client_builder())), &only_1_2(server_builder()));
+    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    // SAFETY: the object is live, and nobody else uses it: a HelloRequest goes out.
+    unsafe {
+        assert_eq!(openssl_sys_ext::SSL_renegotiate(server.ssl().as_ptr()), 1);
+        assert_eq!(sys::SSL_do_handshake(server.ssl().as_ptr()), 1);
+    }
+    server.shutdown().unwrap();
+
+    for _ in 0..3 {
+        assert_eq!(client.read(&mut [0; 10]).unwrap(), 0);
+    }
+    assert!(!client.ssl().is_poisoned());
+}
+
+/// Multi-block writes have a buffer of another length than the default.
+#[test]
+fn buffers_in_which_something_waits_are_kept() {
+    let acts: [fn(&mut Ssl); 2] =
+        [|ssl| ssl.alloc_buffers().unwrap(), |ssl| drop(ssl.free_buffers().unwrap_err())];
+    for act in acts {
+        let mut client = client_builder();
+        client.set_cipher_list("ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0").unwrap();
+        client.set_options(libssl::context::SslOptions::NO_ENCRYPT_THEN_MAC);
+        let (client, server) = shake_as(client_ssl(&only_1_2(client)), &only_1_2(server_builder()));
+        let (mut ssl, mut peer) =
+            (client.unwrap().into_parts().unwrap().ssl, server.unwrap().into_parts().unwrap().ssl);
+        let (ours, theirs) = unix_pair();
+        ours.set_nonblocking(true).unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        ssl.set_stream(ours).unwrap();
+        peer.set_stream(theirs).unwrap();
+        let data = vec![7; 1 << 20];
+        let mut sent = 0;
+        while let Ok(more) = ssl.write(&data) {
+            sent += more;
+        }
+
+        act(&mut ssl);
+
+        let (mut received, mut buf, mut last) = (0, vec![0; 20_000], false);
+        loop {
+            if !last {
+                match ssl.write(&data) {
+                    Ok(more) => (sent, last) = (sent + more, true),
+                    Err(error) => assert!(error.want().is_some(), "{error}"),
+                }
+            }
+            match peer.read(&mut buf) {
+                Ok(more) => received += more,
+                Err(error) if error.want().is_some() && last => break,
+                Err(error) => assert!(error.want().is_some(), "{error}"),
+            }
+        }
+        assert_eq!(received, sent);
+    }
+}
