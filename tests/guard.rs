@@ -322,6 +322,30 @@ fn a_client_that_offers_a_hosts_session_again_is_let_in_again() {
 }
 
 #[test]
+fn a_host_that_asks_for_no_certificate_resumes_after_a_switch() {
+    for version in VERSIONS {
+        let one = server_builder().build();
+        let mut front = server_builder();
+        front.set_max_proto_version(Some(version)).unwrap();
+        front
+            .set_tlsext_servername_callback(move |view| {
+                view.set_context(&one).unwrap();
+                ServerNameDecision::Ack
+            })
+            .unwrap();
+        let (front, client) = (front.build(), client_context());
+        let (connected, accepted) = shake_as(client_ssl(&client), &front);
+        let session = Session::of(&end(connected.unwrap(), accepted.unwrap()));
+        let ssl = client_ssl(&client);
+        session.offer(&ssl);
+
+        let (connected, accepted) = shake_as(ssl, &front);
+
+        assert!(connected.unwrap().ssl().session_reused() && accepted.unwrap().ssl().session_reused());
+    }
+}
+
+#[test]
 fn a_name_that_is_swapped_and_swapped_back_does_not_pass() {
     let server = SslContext::server(&identity(&pki().localhost)).unwrap().build();
     let mut ssl = named(&client_context(), "other.example");

@@ -66,18 +66,18 @@ impl ServerNameView<'_> {
     pub fn set_context(&mut self, context: &SslContextRef) -> Result<(), Error> {
         let ssl = self.ssl.as_ptr();
         // SAFETY: the object is live, and the calls only read it.
-        let unjudged = unsafe {
+        let judges = unsafe {
             sys::SSL_get_SSL_CTX(ssl) != context.as_ptr()
                 && sys::SSL_get_verify_mode(ssl) & sys::SSL_VERIFY_PEER != 0
-                && sys::SSL_session_reused(ssl) == 1
         };
-        if unjudged {
+        // SAFETY: as above.
+        if judges && unsafe { sys::SSL_session_reused(ssl) } == 1 {
             self.forbidden = true;
             return Err(Error::new(ErrorKind::NotReady, "SSL_set_SSL_CTX")
                 .with_detail("the session that the client resumes was verified by another context"));
         }
         switch(self.ssl, context)?;
-        self.keep_session_apart()
+        if judges { self.keep_session_apart() } else { Ok(()) }
     }
 
     /// Gives the session that this handshake makes a name that no context has: it was verified by the context that the
