@@ -42,7 +42,8 @@
 //! | [`handshake`], [`connected`] | the typestates |
 //! | [`poll`] | waiting for what does not block |
 //! | [`error`] | [`Error`], [`SslError`], the error stack |
-//! | [`x509`] | certificates and keys, as far as TLS needs them |
+//! | [`x509`] | certificates, keys, revocation lists and stores, as far as TLS needs them |
+//! | [`library`] | the OpenSSL that runs, and library contexts |
 //! | [`ffi`] | the raw types |
 //!
 //! # Versions
@@ -58,6 +59,7 @@ pub mod context;
 pub mod error;
 pub mod ffi;
 pub mod handshake;
+pub mod library;
 pub mod poll;
 pub mod ssl;
 pub mod x509;
@@ -70,6 +72,7 @@ pub use context::{
 };
 pub use error::{Alert, Error, ErrorCode, ErrorKind, SslError, VerifyError, Want};
 pub use handshake::{Handshake, HandshakeError, HandshakeFailure};
+pub use library::LibContext;
 pub use ssl::{Role, Ssl, SslRef};
 
 /// The README's programs are compiled with the documentation's.

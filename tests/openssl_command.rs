@@ -210,8 +210,12 @@ fn client_sees_the_whole_chain_that_s_server_sends() {
     let (_server, port) =
         s_server(&files, GOOD, 1, &["-www", "-cert_chain", chain.to_str().expect("a path")]);
     let connected = connect_to(port, &context, Sockets::Block).expect("connected");
-    let subjects: Vec<_> =
-        connected.ssl().peer_cert_chain().iter().map(|certificate| certificate.subject()).collect();
+    let subjects: Vec<_> = connected
+        .ssl()
+        .peer_cert_chain()
+        .iter()
+        .map(|certificate| certificate.subject_name().to_string())
+        .collect();
     assert_eq!(subjects, ["CN=localhost", "CN=intermediate"]);
 
     // Without the intermediate there is no way from the certificate to the root.

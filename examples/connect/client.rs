@@ -94,8 +94,8 @@ fn report(ssl: &SslRef) -> Result<(), Box<dyn Error>> {
     println!("  ALPN       {}", protocol.as_deref().unwrap_or("none"));
     println!("  verified   {}", ssl.verify_result());
     for (depth, certificate) in ssl.peer_cert_chain().iter().enumerate() {
-        println!("  chain {depth}    subject {}", certificate.subject());
-        println!("             issuer  {}", certificate.issuer());
+        println!("  chain {depth}    subject {}", certificate.subject_name());
+        println!("             issuer  {}", certificate.issuer_name());
         println!("             valid   {} to {}", certificate.not_before(), certificate.not_after());
     }
     println!();

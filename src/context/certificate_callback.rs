@@ -12,7 +12,7 @@ use super::callbacks::{Callbacks, run};
 use super::{Identity, SslContextBuilderRef};
 use crate::error::{self, Error};
 use crate::ssl::SslRef;
-use crate::x509::X509Stack;
+use crate::x509::Stack;
 
 pub(super) type Choose = Arc<dyn Fn(&mut CertificateView<'_>) -> CertificateDecision + Send + Sync>;
 
@@ -58,7 +58,7 @@ impl CertificateView<'_> {
     /// C: [`SSL_use_cert_and_key(3)`](https://docs.openssl.org/master/man3/SSL_CTX_use_certificate/)
     #[doc(alias = "SSL_use_cert_and_key")]
     pub fn add_identity(&mut self, identity: &Identity) -> Result<(), Error> {
-        let chain = X509Stack::new(identity.chain())?;
+        let chain = Stack::new(identity.chain())?;
         error::clear();
         // SAFETY: the object is live, and in the callback where C expects this; C takes references of its own (set1).
         let done = unsafe {

@@ -7,7 +7,7 @@ use openssl_sys_ext as ext;
 
 use super::{ContextSettings, Identity, SslContextBuilderRef};
 use crate::error::{self, Error, ErrorKind};
-use crate::x509::{PKey, PKeyRef, X509, X509Ref, X509Stack, read_file};
+use crate::x509::{PKey, PKeyRef, Stack, X509, X509Ref, read_file};
 
 /// How a certificate or key file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,7 +68,7 @@ impl SslContextBuilderRef {
     /// C: [`SSL_CTX_use_cert_and_key(3)`](https://docs.openssl.org/master/man3/SSL_CTX_use_certificate/)
     #[doc(alias = "SSL_CTX_use_cert_and_key")]
     pub fn use_identity(&mut self, identity: &Identity) -> Result<(), Error> {
-        let chain = X509Stack::new(identity.chain())?;
+        let chain = Stack::new(identity.chain())?;
         error::clear();
         // SAFETY: the context is live and borrowed for writing; C takes references of its own (set1).
         let done = unsafe {
@@ -128,7 +128,7 @@ impl SslContextBuilderRef {
     #[doc(alias = "SSL_CTX_set1_chain")]
     #[doc(alias = "SSL_CTX_clear_chain_certs")]
     pub fn set_chain(&mut self, chain: &[X509]) -> Result<(), Error> {
-        let stack = X509Stack::new(chain)?;
+        let stack = Stack::new(chain)?;
         error::clear();
         // SAFETY: the context is live and borrowed for writing; C takes references of its own (set1).
         let done = unsafe { ext::SSL_CTX_set1_chain(self.as_ptr(), stack.as_ptr()) };

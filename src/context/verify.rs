@@ -332,7 +332,7 @@ fn remember(ssl: &SslRef, store: *mut sys::X509_STORE_CTX) {
         state.record_refusal(VerifyFailure {
             error: view.error(),
             depth: Some(view.depth()),
-            subject: certificate.map(X509Ref::subject),
+            subject: certificate.map(|certificate| certificate.subject_name().to_string()),
             certificate: certificate.and_then(|certificate| certificate.to_der().ok()),
             expected: Vec::new(),
         });

@@ -8,7 +8,7 @@ use openssl_sys_ext as ext;
 use super::SslRef;
 use crate::context::{SslVerifyMode, record_refusal};
 use crate::error::{Error, ErrorKind, VerifyError};
-use crate::x509::X509;
+use crate::x509::{X509, X509Ref, stack};
 
 impl SslRef {
     /// The peer's certificate, verified or not, or `None` if it showed none (yet).
@@ -121,18 +121,6 @@ impl SslRef {
 ///
 /// `stack` is NULL, or a live stack of certificates.
 unsafe fn share(stack: *const sys::stack_st_X509) -> Vec<X509> {
-    if stack.is_null() {
-        return Vec::new();
-    }
-    // SAFETY: a live stack; the index is below its length. Each certificate gets one more reference, which is ours.
-    unsafe {
-        let count = sys::OPENSSL_sk_num(stack.cast());
-        (0..count)
-            .filter_map(|index| {
-                let certificate = sys::OPENSSL_sk_value(stack.cast(), index).cast::<sys::X509>();
-                let shared = !certificate.is_null() && sys::X509_up_ref(certificate) == 1;
-                shared.then(|| X509::from_ptr(certificate))
-            })
-            .collect()
-    }
+    // SAFETY: by this function's contract; each certificate is live and gets one more reference, which is ours.
+    unsafe { stack::collect(stack, |certificate| Some(X509Ref::from_ptr(certificate).to_owned())) }
 }

@@ -1,18 +1,17 @@
 //! Certificates.
 
-use std::ffi::{c_int, c_long, c_ulong};
+use std::ffi::{c_int, c_long};
 use std::{fmt, ptr};
 
 use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::mem::{MemBio, Passphrase, passphrase};
+use super::X509NameRef;
+use super::mem::{MemBio, Passphrase, passphrase, print};
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::strings;
 
-/// `XN_FLAG_RFC2253`
-const RFC2253: c_ulong = 0x0111_0317;
 const PEM_NO_START_LINE: c_int = 108;
 
 // `Send` and `Sync`: OpenSSL counts references atomically and fills its caches under the certificate's own lock.
@@ -180,26 +179,22 @@ impl X509Ref {
         if written == len { Ok(der) } else { Err(Error::from_queue(CALL)) }
     }
 
-    /// The subject's name in the form of RFC 2253, for display.
+    /// The subject's name.
     ///
-    /// C: [`X509_NAME_print_ex(3)`](https://docs.openssl.org/master/man3/X509_NAME_print_ex/)
+    /// C: [`X509_get_subject_name(3)`](https://docs.openssl.org/master/man3/X509_get_subject_name/)
     #[doc(alias = "X509_get_subject_name")]
-    pub fn subject(&self) -> String {
-        // SAFETY: the certificate is live and lends its name (get0).
-        print(|bio| unsafe {
-            ext::X509_NAME_print_ex(bio, sys::X509_get_subject_name(self.as_ptr()), 0, RFC2253)
-        })
+    pub fn subject_name(&self) -> &X509NameRef {
+        // SAFETY: the certificate is live and lends its name (get0), which every certificate has and nobody changes.
+        unsafe { X509NameRef::from_ptr(sys::X509_get_subject_name(self.as_ptr())) }
     }
 
-    /// The issuer's name in the form of RFC 2253, for display.
+    /// The issuer's name.
     ///
-    /// C: [`X509_NAME_print_ex(3)`](https://docs.openssl.org/master/man3/X509_NAME_print_ex/)
+    /// C: [`X509_get_issuer_name(3)`](https://docs.openssl.org/master/man3/X509_get_subject_name/)
     #[doc(alias = "X509_get_issuer_name")]
-    pub fn issuer(&self) -> String {
-        // SAFETY: the certificate is live and lends its name (get0).
-        print(|bio| unsafe {
-            ext::X509_NAME_print_ex(bio, sys::X509_get_issuer_name(self.as_ptr()), 0, RFC2253)
-        })
+    pub fn issuer_name(&self) -> &X509NameRef {
+        // SAFETY: the certificate is live and lends its name (get0), which every certificate has and nobody changes.
+        unsafe { X509NameRef::from_ptr(sys::X509_get_issuer_name(self.as_ptr())) }
     }
 
     /// The serial number in hexadecimal, for display.
@@ -241,20 +236,12 @@ impl X509Ref {
     }
 }
 
-/// What C prints to a BIO; empty where it cannot.
-fn print(write: impl FnOnce(*mut sys::BIO) -> c_int) -> String {
-    error::clear();
-    let text = match MemBio::writing() {
-        Ok(bio) if write(bio.as_ptr()) >= 0 => bio.into_text(),
-        _ => String::new(),
-    };
-    error::clear();
-    text
-}
-
 impl fmt::Debug for X509Ref {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("X509").field("subject", &self.subject()).field("issuer", &self.issuer()).finish()
+        f.debug_struct("X509")
+            .field("subject", &self.subject_name())
+            .field("issuer", &self.issuer_name())
+            .finish()
     }
 }
 
@@ -293,8 +280,8 @@ mod tests {
         let certificate = X509::from_der(made.cert.der()).unwrap();
         assert_eq!(certificate.to_der().unwrap(), made.cert.der().to_vec());
         assert_eq!(*X509::from_pem(made.cert.pem().as_bytes()).unwrap(), *certificate);
-        assert_eq!(certificate.subject(), certificate.issuer());
-        assert!(certificate.subject().starts_with("CN="), "{certificate:?}");
+        assert_eq!(certificate.subject_name().to_string(), certificate.issuer_name().to_string());
+        assert!(certificate.subject_name().to_string().starts_with("CN="), "{certificate:?}");
         assert!(!certificate.serial_number().is_empty());
         assert!(certificate.not_before().contains("GMT") && certificate.not_after().contains("GMT"));
 

@@ -7,7 +7,7 @@ use std::ptr;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{self, Error, ErrorKind};
 use crate::ffi::bytes;
 
 /// A BIO over bytes that it borrows, or over a buffer of its own that C writes to.
@@ -63,6 +63,17 @@ impl Drop for MemBio<'_> {
         // SAFETY: the BIO is ours, and freed once.
         unsafe { sys::BIO_free_all(self.bio) };
     }
+}
+
+/// What C prints to a BIO; empty where it cannot.
+pub(crate) fn print(write: impl FnOnce(*mut sys::BIO) -> c_int) -> String {
+    error::clear();
+    let text = match MemBio::writing() {
+        Ok(bio) if write(bio.as_ptr()) >= 0 => bio.into_text(),
+        _ => String::new(),
+    };
+    error::clear();
+    text
 }
 
 /// The passphrase that [`passphrase`] hands to C.

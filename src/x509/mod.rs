@@ -1,14 +1,22 @@
-//! Certificates and keys, as far as a handshake needs them.
+//! Certificates, keys, revocation lists and stores, as far as TLS needs them.
 
 mod certificate;
+mod crl;
 mod key;
 pub(crate) mod mem;
-mod stack;
+mod name;
+mod param;
+pub(crate) mod stack;
+mod store;
 
 pub use certificate::{X509, X509Ref};
+pub use crl::{X509Crl, X509CrlRef};
 pub use key::{PKey, PKeyRef};
+pub use name::{X509Name, X509NameRef};
+pub use param::{X509VerifyParam, X509VerifyParamRef};
+pub use store::{X509Store, X509StoreRef};
 
-pub(crate) use stack::X509Stack;
+pub(crate) use stack::Stack;
 
 use std::path::Path;
 

@@ -1,49 +1,73 @@
-//! `STACK_OF(X509)`, for the calls that take one.
+//! `STACK_OF(…)`, for the calls that take or give one.
 
 use std::marker::PhantomData;
 use std::ptr;
 
+use foreign_types::ForeignType;
 use openssl_sys as sys;
 
-use super::X509;
 use crate::error::Error;
 
-/// A stack that borrows its certificates: it is freed, and they are not. Without certificates it is NULL: libssl takes
-/// an empty stack for a chain that is complete, and then does not look for one in the store of trusted certificates.
-pub(crate) struct X509Stack<'a> {
+/// A stack that borrows its entries: it is freed, and they are not. Without entries it is NULL: libssl takes an empty
+/// stack of certificates for a chain that is complete, and then does not look for one in the store.
+pub(crate) struct Stack<'a, T> {
     stack: *mut sys::OPENSSL_STACK,
-    certificates: PhantomData<&'a [X509]>,
+    entries: PhantomData<&'a [T]>,
 }
 
-impl<'a> X509Stack<'a> {
-    pub(crate) fn new(certificates: &'a [X509]) -> Result<Self, Error> {
-        if certificates.is_empty() {
-            return Ok(Self { stack: ptr::null_mut(), certificates: PhantomData });
+impl<'a, T: ForeignType> Stack<'a, T> {
+    pub(crate) fn new(entries: &'a [T]) -> Result<Self, Error> {
+        if entries.is_empty() {
+            return Ok(Self { stack: ptr::null_mut(), entries: PhantomData });
         }
         // SAFETY: has no requirements.
         let stack = unsafe { sys::OPENSSL_sk_new_null() };
         if stack.is_null() {
             return Err(Error::from_queue("OPENSSL_sk_new_null"));
         }
-        let stack = Self { stack, certificates: PhantomData };
-        for certificate in certificates {
+        let stack = Self { stack, entries: PhantomData };
+        for entry in entries {
             // SAFETY: the stack is live and keeps a pointer that outlives it (`'a`).
-            if unsafe { sys::OPENSSL_sk_push(stack.stack, certificate.as_ptr().cast()) } <= 0 {
+            if unsafe { sys::OPENSSL_sk_push(stack.stack, entry.as_ptr().cast()) } <= 0 {
                 return Err(Error::from_queue("OPENSSL_sk_push"));
             }
         }
         Ok(stack)
     }
 
-    /// The stack, or NULL without certificates, for a call that takes its own references (set1).
-    pub(crate) fn as_ptr(&self) -> *mut sys::stack_st_X509 {
+    /// The stack, or NULL without entries, for a call that takes its own references or copies (set1), or that needs it no
+    /// longer than this object lives. `S` is the C type of the stack.
+    pub(crate) fn as_ptr<S>(&self) -> *mut S {
         self.stack.cast()
     }
 }
 
-impl Drop for X509Stack<'_> {
+impl<T> Drop for Stack<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: the stack is ours or NULL, and freed once; the certificates have owners of their own.
+        // SAFETY: the stack is ours or NULL, and freed once; the entries have owners of their own.
         unsafe { sys::OPENSSL_sk_free(self.stack) };
     }
+}
+
+/// What `own` makes of each entry of a stack that C lends: shares it, or copies it.
+///
+/// # Safety
+///
+/// `stack` is NULL, or a live stack of `T`'s C type that nobody changes during the call.
+pub(crate) unsafe fn collect<S, T: ForeignType>(
+    stack: *const S,
+    own: impl Fn(*mut T::CType) -> Option<T>,
+) -> Vec<T> {
+    if stack.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: a live stack by this function's contract.
+    let count = unsafe { sys::OPENSSL_sk_num(stack.cast()) };
+    (0..count)
+        .filter_map(|index| {
+            // SAFETY: as above; the index is below the length.
+            let entry = unsafe { sys::OPENSSL_sk_value(stack.cast(), index) }.cast::<T::CType>();
+            if entry.is_null() { None } else { own(entry) }
+        })
+        .collect()
 }
