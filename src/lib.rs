@@ -43,6 +43,7 @@
 //! | [`poll`] | waiting for what does not block |
 //! | [`error`] | [`Error`], [`SslError`], the error stack |
 //! | [`x509`] | certificates, keys, revocation lists and stores, as far as TLS needs them |
+//! | [`ocsp`] | asking whether a certificate is revoked, and judging the answer |
 //! | [`library`] | the OpenSSL that runs, and library contexts |
 //! | [`ffi`] | the raw types |
 //!
@@ -60,6 +61,7 @@ pub mod error;
 pub mod ffi;
 pub mod handshake;
 pub mod library;
+pub mod ocsp;
 pub mod poll;
 pub mod ssl;
 pub mod x509;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use openssl_sys as sys;
 
 use super::SslContextBuilderRef;
-use super::{alpn, certificate_callback, hello, info, keylog, message, npn, sni, verify};
+use super::{alpn, certificate_callback, hello, info, keylog, message, npn, sni, status, verify};
 use crate::error::{self, Error, ErrorStack};
 use crate::ffi::ex_data::Slot;
 use crate::ffi::{errno, panics};
@@ -31,6 +31,7 @@ pub(crate) struct Callbacks {
     pub(super) info: Option<info::Observe>,
     pub(super) message: Option<message::Observe>,
     pub(super) trace: Option<message::Trace>,
+    pub(super) status: status::Closures,
 }
 
 impl Callbacks {

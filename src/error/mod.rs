@@ -6,6 +6,7 @@
 //! that into [`std::io::Error`].
 
 mod alert;
+mod ocsp;
 mod ssl_error;
 mod stack;
 mod verify;
@@ -14,6 +15,7 @@ use std::ffi::c_int;
 use std::{fmt, io};
 
 pub use alert::Alert;
+pub use ocsp::{CrlReason, OcspRefusal, OcspResponseStatus};
 pub use ssl_error::{ErrorCode, SslError, Want};
 pub use stack::{ErrorStack, Reason};
 pub use verify::{VerifyError, VerifyFailure};
@@ -74,6 +76,7 @@ struct Facts {
     stack: ErrorStack,
     transport: Option<io::Error>,
     verify: Option<VerifyFailure>,
+    ocsp: Option<OcspRefusal>,
     earlier: Option<Error>,
 }
 
@@ -118,6 +121,11 @@ impl Error {
         self.0.verify.as_ref()
     }
 
+    /// What is wrong with the OCSP response, or what it says, where the certificate was refused for that.
+    pub fn ocsp_refusal(&self) -> Option<OcspRefusal> {
+        self.0.ocsp
+    }
+
     /// For [`ErrorKind::Poisoned`], the failure that the object died of, where one was reported.
     pub fn earlier(&self) -> Option<&Error> {
         self.0.earlier.as_ref()
@@ -134,6 +142,7 @@ impl Error {
             stack: ErrorStack::default(),
             transport: None,
             verify: None,
+            ocsp: None,
             earlier: None,
         }))
     }
@@ -179,6 +188,19 @@ impl Error {
 
     pub(crate) fn with_verify_failure(mut self, verify: Option<VerifyFailure>) -> Self {
         self.0.verify = verify;
+        self
+    }
+
+    /// The status of a certificate that is not good; the kind is [`ErrorKind::Verification`].
+    pub(crate) fn status_refused(call: &'static str, refusal: OcspRefusal) -> Self {
+        Self::new(ErrorKind::Verification(refusal.verify_error()), call).with_ocsp_refusal(Some(refusal))
+    }
+
+    pub(crate) fn with_ocsp_refusal(mut self, refusal: Option<OcspRefusal>) -> Self {
+        if let Some(refusal) = refusal {
+            self.0.ocsp = Some(refusal);
+            self.0.detail = Some(refusal.to_string());
+        }
         self
     }
 

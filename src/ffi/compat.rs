@@ -4,6 +4,7 @@
 
 pub(crate) mod bio;
 pub(crate) mod context;
+pub(crate) mod ocsp;
 pub(crate) mod ssl;
 
 use std::sync::OnceLock;

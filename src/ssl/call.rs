@@ -9,7 +9,8 @@ use super::SslRef;
 use super::state::State;
 use crate::bio;
 use crate::error::{
-    self, Alert, Error, ErrorCode, ErrorKind, ErrorStack, Reason, SslError, VerifyError, VerifyFailure,
+    self, Alert, Error, ErrorCode, ErrorKind, ErrorStack, OcspRefusal, Reason, SslError, VerifyError,
+    VerifyFailure,
 };
 use crate::ffi::{errno, panics, strings};
 
@@ -119,6 +120,8 @@ impl SslRef {
         } else {
             let transport = bio::take_transport_error(self);
             let verify = self.verify_failure(&stack);
+            let ocsp =
+                verify.as_ref().and_then(|_| State::of_mut(self).ok()).and_then(State::take_ocsp_refusal);
             let kind = kind(code, errno, &stack, transport.is_some(), verify.as_ref());
             // A system call's entry in the queue knows better than errno, which later calls may have changed.
             let errno = stack.root().and_then(Reason::system_error).unwrap_or(errno);
@@ -126,6 +129,7 @@ impl SslRef {
                 .with_stack(stack)
                 .with_transport(transport)
                 .with_verify_failure(verify)
+                .with_ocsp_refusal(ocsp)
                 .with_outcome(ret, code, errno)
         };
         let error = if suspended { error.with_outcome(ret, code, errno) } else { error };
@@ -147,13 +151,21 @@ impl SslRef {
 
     /// Which certificate was refused, if that is what ended the handshake.
     fn verify_failure(&mut self, stack: &ErrorStack) -> Option<VerifyFailure> {
-        if !stack.has(ext::ERR_LIB_SSL, CERTIFICATE_VERIFY_FAILED) {
+        let ssl = self.as_ptr();
+        let has = |reason| stack.has(ext::ERR_LIB_SSL, reason);
+        // SAFETY: the object is live, and the call only reads it. The alert is a client's own: no server sends it.
+        let malformed = has(ALERT_OFFSET + 113) && unsafe { ext::SSL_is_server(ssl) } == 0;
+        if malformed {
+            State::of_mut(self).ok()?.record_ocsp_refusal(OcspRefusal::Malformed);
+        }
+        let status = malformed || has(INVALID_STATUS_RESPONSE);
+        if !status && !has(CERTIFICATE_VERIFY_FAILED) {
             return None;
         }
-        let ssl = self.as_ptr();
         // SAFETY: the object is live.
         let result = unsafe { sys::SSL_get_verify_result(ssl) };
         let error = VerifyError(c_int::try_from(result).unwrap_or(VerifyError::UNSPECIFIED.0));
+        let error = if status { VerifyError::OCSP_VERIFY_FAILED } else { error };
         let recorded = State::of_mut(self).ok().and_then(State::take_refusal);
         let failure = recorded.unwrap_or(VerifyFailure {
             error,
@@ -195,6 +207,8 @@ impl SslRef {
 }
 
 const CERTIFICATE_VERIFY_FAILED: c_int = 134;
+/// A status callback of a client's refused.
+const INVALID_STATUS_RESPONSE: c_int = 328;
 const UNEXPECTED_EOF: c_int = 294;
 /// Received alerts are reasons from here on.
 const ALERT_OFFSET: c_int = 1000;

@@ -21,6 +21,7 @@ mod randoms;
 mod sigalgs;
 pub(crate) mod state;
 mod states;
+mod status;
 mod transport;
 mod versions;
 
@@ -41,6 +42,9 @@ pub use nid::Nid;
 pub use sigalgs::{SignatureAlgorithm, builtin_signature_algorithms};
 pub use state::Role;
 pub use states::HandshakeState;
+pub use status::StatusType;
+
+pub(crate) use status::{staple, staple_all};
 
 use crate::context::SslContextRef;
 use crate::error::Error;

@@ -9,7 +9,7 @@ use super::SslRef;
 use super::callbacks::SslCallbacks;
 use super::guard::Pledge;
 use crate::context::{Callbacks, SslContext, SslContextRef};
-use crate::error::{Error, ErrorKind, VerifyFailure};
+use crate::error::{Error, ErrorKind, OcspRefusal, VerifyFailure};
 use crate::ffi::ex_data::Slot;
 
 static SLOT: Slot<sys::SSL, State> = Slot::new();
@@ -32,6 +32,8 @@ pub(crate) struct State {
     poisoned: AtomicBool,
     story: Mutex<Option<Error>>,
     refusal: Mutex<Option<VerifyFailure>>,
+    /// Why the peer's stapled OCSP response was refused.
+    ocsp_refusal: Mutex<Option<OcspRefusal>>,
     /// The caller said that any name will do.
     any_name: AtomicBool,
     /// A handshake has begun on the object, whatever became of it.
@@ -157,6 +159,7 @@ impl State {
         *lock(&self.pledge) = None;
         *lock(&self.story) = None;
         *lock(&self.refusal) = None;
+        *lock(&self.ocsp_refusal) = None;
     }
 
     /// The refusal of any further I/O, which tells what the object died of.
@@ -181,6 +184,15 @@ impl State {
 
     pub(crate) fn take_refusal(&self) -> Option<VerifyFailure> {
         lock(&self.refusal).take()
+    }
+
+    /// Remembers why the status of the peer's certificate was refused.
+    pub(crate) fn record_ocsp_refusal(&self, refusal: OcspRefusal) {
+        *lock(&self.ocsp_refusal) = Some(refusal);
+    }
+
+    pub(crate) fn take_ocsp_refusal(&self) -> Option<OcspRefusal> {
+        lock(&self.ocsp_refusal).take()
     }
 
     /// The object's own callbacks. Clone what is to be called out of the guard: never call under it.
