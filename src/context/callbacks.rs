@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use openssl_sys as sys;
 
-use super::SslContextBuilderRef;
-use super::{alpn, certificate_callback, hello, info, keylog, message, npn, sni, status, verify};
+use super::{SpkiPin, SslContextBuilderRef};
+use super::{
+    alpn, certificate_callback, chain_callback, hello, info, keylog, message, npn, security, sni, status,
+    verify,
+};
 use crate::error::{self, Error, ErrorStack};
 use crate::ffi::ex_data::Slot;
 use crate::ffi::{errno, panics};
@@ -21,6 +24,9 @@ pub(crate) struct Callbacks {
     /// A client does not begin a handshake without a name to verify.
     pub(crate) demands_name: bool,
     pub(super) verify: Option<verify::Decide>,
+    pub(super) chain: Option<chain_callback::Decide>,
+    pub(super) pins: Option<Arc<[SpkiPin]>>,
+    pub(super) security: Option<security::SecurityRule>,
     pub(super) certificate: Option<certificate_callback::Choose>,
     pub(super) client_hello: Option<hello::Decide>,
     pub(super) server_name: Option<sni::Decide>,

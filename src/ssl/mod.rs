@@ -18,11 +18,13 @@ mod name;
 mod nid;
 mod peer;
 mod randoms;
+mod security;
 mod sigalgs;
 pub(crate) mod state;
 mod states;
 mod status;
 mod transport;
+mod verify_param;
 mod versions;
 
 use std::fmt;
