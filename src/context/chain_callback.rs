@@ -18,12 +18,12 @@ use crate::x509::{X509, X509Ref, stack};
 /// The closure, and whether it verifies in OpenSSL's place.
 #[derive(Clone)]
 pub(super) struct Decide {
-    closure: Arc<dyn Fn(&mut ChainView<'_>) -> bool + Send + Sync>,
+    closure: Arc<dyn Fn(&mut PeerChainView<'_>) -> bool + Send + Sync>,
     replaces: bool,
 }
 
 /// A peer's chain, in a callback that judges it as a whole.
-pub struct ChainView<'a> {
+pub struct PeerChainView<'a> {
     store: *mut sys::X509_STORE_CTX,
     ssl: &'a SslRef,
     /// What OpenSSL said of the chain, once it was asked.
@@ -34,7 +34,7 @@ pub struct ChainView<'a> {
     left: ErrorStack,
 }
 
-impl ChainView<'_> {
+impl PeerChainView<'_> {
     /// The peer's own certificate.
     ///
     /// C: [`X509_STORE_CTX_get0_cert(3)`](https://docs.openssl.org/master/man3/X509_STORE_CTX_new/)
@@ -173,9 +173,9 @@ fn share(certificate: *mut sys::X509) -> Option<X509> {
     Some(unsafe { X509Ref::from_ptr(certificate) }.to_owned())
 }
 
-impl fmt::Debug for ChainView<'_> {
+impl fmt::Debug for PeerChainView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChainView")
+        f.debug_struct("PeerChainView")
             .field("certificate", &self.certificate())
             .field("verified", &self.verified)
             .field("error", &self.error())
@@ -198,13 +198,13 @@ impl SslContextBuilderRef {
     #[doc(alias = "SSL_CTX_set_cert_verify_callback")]
     pub fn set_cert_verify_callback<F>(&mut self, callback: F) -> Result<(), Error>
     where
-        F: Fn(&mut ChainView<'_>) -> bool + Send + Sync + 'static,
+        F: Fn(&mut PeerChainView<'_>) -> bool + Send + Sync + 'static,
     {
         self.install_chain_callback(Decide { closure: Arc::new(callback), replaces: false })
     }
 
     /// Lets `callback` verify chains in OpenSSL's place, as C does: `true` accepts, whatever the chain is.
-    /// [`ChainView::verify`] has OpenSSL's verdict.
+    /// [`PeerChainView::verify`] has OpenSSL's verdict.
     ///
     /// # Errors
     ///
@@ -214,7 +214,7 @@ impl SslContextBuilderRef {
     #[doc(alias = "SSL_CTX_set_cert_verify_callback")]
     pub fn danger_set_cert_verify_callback<F>(&mut self, callback: F) -> Result<(), Error>
     where
-        F: Fn(&mut ChainView<'_>) -> bool + Send + Sync + 'static,
+        F: Fn(&mut PeerChainView<'_>) -> bool + Send + Sync + 'static,
     {
         self.install_chain_callback(Decide { closure: Arc::new(callback), replaces: true })
     }
@@ -236,7 +236,7 @@ impl SslContextBuilderRef {
 unsafe extern "C" fn judge(store: *mut sys::X509_STORE_CTX, context: *mut c_void) -> c_int {
     // SAFETY: C lends the context for this call.
     let Some(ssl) = (unsafe { ssl_of(store) }) else { return 0 };
-    let mut view = ChainView {
+    let mut view = PeerChainView {
         store,
         ssl,
         verified: None,

@@ -28,6 +28,7 @@ mod security;
 mod shutdown;
 mod sni;
 mod status;
+mod store;
 mod trust;
 mod verify;
 mod verify_param;
@@ -42,7 +43,7 @@ use openssl_sys as sys;
 pub use alpn::AlpnDecision;
 pub use certificate_callback::{CertificateDecision, CertificateView};
 pub use certificates::FileFormat;
-pub use chain_callback::ChainView;
+pub use chain_callback::PeerChainView;
 pub use hello::{ClientHello, ClientHelloDecision};
 pub use identity::Identity;
 pub use info::InfoEvent;
@@ -150,7 +151,8 @@ impl SslContextBuilderRef {
     ///
     /// # Safety
     ///
-    /// `context` is live for `'a`, and nobody else uses it for as long, nor an `SSL` that was made from it.
+    /// `context` is live for `'a`, and nobody else uses it for as long, nor an `SSL` that was made from it, nor a store in
+    /// it that C made.
     pub unsafe fn from_ptr_mut<'a>(context: *mut sys::SSL_CTX) -> &'a mut Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr_mut(context) }

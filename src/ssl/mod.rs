@@ -23,6 +23,7 @@ mod sigalgs;
 pub(crate) mod state;
 mod states;
 mod status;
+mod store;
 mod transport;
 mod verify_param;
 mod versions;
