@@ -74,7 +74,7 @@ pub use context::{
 };
 pub use error::{Alert, Error, ErrorCode, ErrorKind, SslError, VerifyError, Want};
 pub use handshake::{Handshake, HandshakeError, HandshakeFailure};
-pub use library::LibContext;
+pub use library::{LibContext, Library, library};
 pub use ssl::{Role, Ssl, SslRef};
 
 /// The README's programs are compiled with the documentation's.

@@ -13,6 +13,7 @@ use super::{
 use crate::error::{self, Error, ErrorStack};
 use crate::ffi::ex_data::Slot;
 use crate::ffi::{errno, panics};
+use crate::library::LibContext;
 use crate::ssl::state::State;
 
 static SLOT: Slot<sys::SSL_CTX, Arc<Callbacks>> = Slot::new();
@@ -21,6 +22,8 @@ static SLOT: Slot<sys::SSL_CTX, Arc<Callbacks>> = Slot::new();
 /// the context it was made from, which stays when the context is switched.
 #[derive(Clone, Default)]
 pub(crate) struct Callbacks {
+    /// The library context that the context was made in.
+    pub(crate) lib: LibContext,
     /// A client does not begin a handshake without a name to verify.
     pub(crate) demands_name: bool,
     /// The store has other holders, and cannot tell so itself.

@@ -9,7 +9,7 @@ use openssl_sys_ext as ext;
 
 use super::SslContextBuilderRef;
 use super::callbacks::{Callbacks, run};
-use super::pins::NO_PIN_FITS;
+use super::pins::{self, NO_PIN_FITS};
 use super::verify::{Suspension, remember_chain, ssl_of};
 use crate::error::{self, Error, ErrorKind, ErrorStack, VerifyError};
 use crate::ssl::{Role, SslRef};
@@ -257,11 +257,12 @@ unsafe extern "C" fn judge(store: *mut sys::X509_STORE_CTX, context: *mut c_void
     if !accepted || view.suspension == Suspension::Forbidden {
         return view.refuse(None);
     }
-    if let Some(pins) = &callbacks.pins {
+    if let Some(pinned) = &callbacks.pins {
         let chain = view.chain();
+        let fits = |certificate: &X509Ref| pins::fit(pinned, certificate, callbacks.lib);
         let fits = match view.certificate() {
-            Some(own) if chain.is_empty() => pins.iter().any(|pin| pin.fits(own)),
-            _ => chain.iter().any(|certificate| pins.iter().any(|pin| pin.fits(certificate))),
+            Some(own) if chain.is_empty() => fits(own),
+            _ => chain.iter().any(|certificate| fits(certificate)),
         };
         if !fits {
             view.set_error(VerifyError::APPLICATION_VERIFICATION);

@@ -4,34 +4,58 @@ use std::ffi::c_uint;
 
 use foreign_types::ForeignType;
 use openssl_sys as sys;
+use openssl_sys_ext as ext;
 
 use super::{
-    Identity, ProtocolVersion, SslContext, SslContextBuilder, SslContextBuilderRef, SslMethod, SslVerifyMode,
-    TrustAnchors,
+    Callbacks, ContextSettings, Identity, ProtocolVersion, SslContext, SslContextBuilder,
+    SslContextBuilderRef, SslMethod, SslVerifyMode, TrustAnchors,
 };
 use crate::error::{self, Error, ErrorKind};
-use crate::library::LibContext;
+use crate::library::{self, LibContext};
 
 impl SslContext {
     /// A context with C's own defaults, and what the system's `openssl.cnf` sets: for ports. It verifies no peer.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if OpenSSL cannot make it, for example because its
-    /// configuration is broken.
+    /// [`ErrorKind::Refused`] if OpenSSL cannot make it, for example because its configuration is broken, and
+    /// [`ErrorKind::VersionMismatch`] where the OpenSSL that runs is not right for this program.
     ///
     /// C: [`SSL_CTX_new(3)`](https://docs.openssl.org/master/man3/SSL_CTX_new/)
     #[doc(alias = "SSL_CTX_new")]
     pub fn builder(method: SslMethod) -> Result<SslContextBuilder, Error> {
+        Self::builder_in(LibContext::default(), method)
+    }
+
+    /// As [`builder`](Self::builder), with all algorithms from a library context and by its property query. It has no
+    /// influence on what `openssl.cnf` sets for TLS, which is the same for the whole process.
+    ///
+    /// # Errors
+    ///
+    /// As there; [`ErrorKind::Refused`] names the providers where they have not what TLS needs.
+    ///
+    /// C: [`SSL_CTX_new_ex(3)`](https://docs.openssl.org/master/man3/SSL_CTX_new/)
+    #[doc(alias = "SSL_CTX_new_ex")]
+    pub fn builder_in(lib: LibContext, method: SslMethod) -> Result<SslContextBuilder, Error> {
+        const CALL: &str = "SSL_CTX_new_ex";
+        library::check(CALL)?;
         error::clear();
-        // SAFETY: the method is a constant of the library.
-        let context = unsafe { sys::SSL_CTX_new(method.as_ptr()) };
+        // SAFETY: the library context stays until the process ends, C copies the query, and the method is a constant of
+        // the library.
+        let context = unsafe { ext::SSL_CTX_new_ex(lib.as_ptr(), lib.properties_ptr(), method.as_ptr()) };
         if context.is_null() {
-            return Err(Error::from_queue("SSL_CTX_new"));
+            let error = Error::from_queue(CALL);
+            return Err(match lib.description() {
+                Some(description) => error.with_detail(description),
+                None => error,
+            });
         }
         // SAFETY: not NULL, and the caller's own.
         let mut builder = unsafe { <SslContextBuilder as ForeignType>::from_ptr(context) };
-        builder.follow_store(LibContext::default())?;
+        if !lib.is_plain() {
+            builder.update_callbacks(|callbacks| callbacks.lib = lib)?;
+        }
+        builder.follow_store(lib)?;
         Ok(builder)
     }
 
@@ -47,7 +71,16 @@ impl SslContext {
     /// As [`builder`](Self::builder), and [`ErrorKind::NoTrustAnchors`] on a
     /// machine without roots.
     pub fn client() -> Result<SslContextBuilder, Error> {
-        Self::client_trusting(TrustAnchors::System)
+        Self::client_in(LibContext::default())
+    }
+
+    /// As [`client`](Self::client), in a library context.
+    ///
+    /// # Errors
+    ///
+    /// As there, and as [`builder_in`](Self::builder_in).
+    pub fn client_in(lib: LibContext) -> Result<SslContextBuilder, Error> {
+        Self::client_trusting_in(lib, TrustAnchors::System)
     }
 
     /// As [`client`](Self::client), with roots of the caller's instead of the system's, which are then not read.
@@ -56,7 +89,19 @@ impl SslContext {
     ///
     /// As [`builder`](Self::builder), and where the roots cannot be read.
     pub fn client_trusting(anchors: TrustAnchors<'_>) -> Result<SslContextBuilder, Error> {
-        let mut builder = Self::builder(SslMethod::tls_client())?;
+        Self::client_trusting_in(LibContext::default(), anchors)
+    }
+
+    /// As [`client_trusting`](Self::client_trusting), in a library context.
+    ///
+    /// # Errors
+    ///
+    /// As there, and as [`builder_in`](Self::builder_in).
+    pub fn client_trusting_in(
+        lib: LibContext,
+        anchors: TrustAnchors<'_>,
+    ) -> Result<SslContextBuilder, Error> {
+        let mut builder = Self::builder_in(lib, SslMethod::tls_client())?;
         builder.raise_min_proto_version(ProtocolVersion::TLS1_2)?;
         builder.begin_with(anchors)?;
         builder.set_verify(SslVerifyMode::PEER)?;
@@ -73,11 +118,29 @@ impl SslContext {
     ///
     /// As [`builder`](Self::builder), and where the security level forbids the identity's algorithms.
     pub fn server(identity: &Identity) -> Result<SslContextBuilder, Error> {
-        let mut builder = Self::builder(SslMethod::tls_server())?;
+        Self::server_in(LibContext::default(), identity)
+    }
+
+    /// As [`server`](Self::server), in a library context. The identity's key may be of another one.
+    ///
+    /// # Errors
+    ///
+    /// As there, and as [`builder_in`](Self::builder_in).
+    pub fn server_in(lib: LibContext, identity: &Identity) -> Result<SslContextBuilder, Error> {
+        let mut builder = Self::builder_in(lib, SslMethod::tls_server())?;
         builder.raise_min_proto_version(ProtocolVersion::TLS1_2)?;
         builder.use_identity(identity)?;
         builder.own_sessions()?;
         Ok(builder)
+    }
+}
+
+impl ContextSettings {
+    /// The library context that this context was made in, as far as this crate made it: for one of C's it is the
+    /// default one, for C does not tell.
+    pub fn lib_context(&self) -> LibContext {
+        // SAFETY: the context is live, and its settings stay as they are for the borrow.
+        unsafe { Callbacks::of_context(self.as_ptr()) }.map(|callbacks| callbacks.lib).unwrap_or_default()
     }
 }
 
@@ -86,11 +149,7 @@ impl SslContextBuilderRef {
     /// would, and a connection may be switched between them.
     fn own_sessions(&mut self) -> Result<(), Error> {
         let mut name = [0; 32];
-        error::clear();
-        // SAFETY: C fills the array, whose length it is told.
-        if unsafe { sys::RAND_bytes(name.as_mut_ptr(), 32) } != 1 {
-            return Err(Error::from_queue("RAND_bytes"));
-        }
+        self.lib_context().random_bytes(&mut name)?;
         self.set_session_id_context(&name)
     }
 

@@ -8,6 +8,7 @@ use openssl_sys as sys;
 
 use super::SslContextBuilderRef;
 use crate::error::{Error, ErrorKind};
+use crate::library::LibContext;
 use crate::x509::X509Ref;
 
 /// What the error of a handshake tells.
@@ -39,11 +40,11 @@ impl SpkiPin {
     pub const fn as_sha256(&self) -> &[u8; 32] {
         &self.0
     }
+}
 
-    /// Whether it is the certificate's key. One that cannot be hashed does not fit.
-    pub(super) fn fits(&self, certificate: &X509Ref) -> bool {
-        Self::of(certificate).is_ok_and(|pin| pin == *self)
-    }
+/// Whether a certificate's key is among the pins. One that cannot be hashed is not.
+pub(super) fn fit(pins: &[SpkiPin], certificate: &X509Ref, lib: LibContext) -> bool {
+    certificate.spki_sha256_in(lib).is_ok_and(|hash| pins.contains(&SpkiPin(hash)))
 }
 
 impl FromStr for SpkiPin {

@@ -83,21 +83,28 @@ impl ServerNameView<'_> {
     /// Gives the session that this handshake makes a name that no context has: it was verified by the context that the
     /// object was switched to, and the one that would be asked to resume it, before any switch, must not find it.
     fn keep_session_apart(&mut self) -> Result<(), Error> {
-        let mut name = [0; 32];
-        // SAFETY: the object is live, and lends its session (get0), if there is one, for this call; it is of a handshake
-        // under way, so that nobody else has it yet. C fills the array, whose length it is told, and copies it.
-        let done = unsafe {
-            let session = ext::SSL_get_session(self.ssl.as_ptr());
-            sys::SSL_session_reused(self.ssl.as_ptr()) == 1
-                || session.is_null()
-                || (sys::RAND_bytes(name.as_mut_ptr(), 32) == 1
-                    && ext::SSL_SESSION_set1_id_context(session, name.as_ptr(), 32) == 1)
-        };
-        if done {
+        let named = self.name_session();
+        self.forbidden |= named.is_err();
+        named
+    }
+
+    fn name_session(&self) -> Result<(), Error> {
+        let ssl = self.ssl.as_ptr();
+        // SAFETY: the object is live, and lends its session (get0), if there is one; it is of a handshake under way, so
+        // that nobody else has it yet.
+        let session = unsafe { ext::SSL_get_session(ssl) };
+        // SAFETY: the object is live, and the call only reads it.
+        if session.is_null() || unsafe { sys::SSL_session_reused(ssl) } == 1 {
             return Ok(());
         }
-        self.forbidden = true;
-        Err(Error::from_queue("SSL_SESSION_set1_id_context"))
+        let mut name = [0; 32];
+        // SAFETY: the object is live and holds its context, which is frozen.
+        unsafe { SslContextRef::from_ptr(sys::SSL_get_SSL_CTX(ssl)) }
+            .lib_context()
+            .random_bytes(&mut name)?;
+        // SAFETY: the session is live, and nobody else has it; C copies the array, whose length it is told.
+        let done = unsafe { ext::SSL_SESSION_set1_id_context(session, name.as_ptr(), 32) };
+        if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_SESSION_set1_id_context")) }
     }
 }
 

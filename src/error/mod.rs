@@ -52,6 +52,9 @@ pub enum ErrorKind {
     NotReady,
     /// The OpenSSL that runs cannot do this; the message names the version or build option that can.
     Unsupported,
+    /// The OpenSSL that runs is older than the one this program was built against, or of another major version; the
+    /// message has both.
+    VersionMismatch,
     /// An argument that no OpenSSL takes: a NUL byte, a name too long, an empty list.
     InvalidInput,
     /// OpenSSL refused the call; the error stack says why.
@@ -246,7 +249,7 @@ impl Error {
             ErrorKind::NotReady | ErrorKind::NoTransport => io::ErrorKind::NotConnected,
             ErrorKind::Poisoned => io::ErrorKind::BrokenPipe,
             ErrorKind::NoTrustAnchors => io::ErrorKind::NotFound,
-            ErrorKind::Unsupported => io::ErrorKind::Unsupported,
+            ErrorKind::Unsupported | ErrorKind::VersionMismatch => io::ErrorKind::Unsupported,
             ErrorKind::Io => match (&self.0.transport, self.0.errno) {
                 (Some(error), _) => error.kind(),
                 (None, 0) => io::ErrorKind::Other,
@@ -282,6 +285,7 @@ impl fmt::Display for Error {
             ErrorKind::NoTrustAnchors => f.write_str("no trust anchors were found")?,
             ErrorKind::NotReady => f.write_str("the connection is in another state")?,
             ErrorKind::Unsupported => f.write_str("this OpenSSL cannot do it")?,
+            ErrorKind::VersionMismatch => f.write_str("this OpenSSL is not the one it was built for")?,
             ErrorKind::InvalidInput => f.write_str("the argument is invalid")?,
             ErrorKind::Refused => f.write_str("OpenSSL refused")?,
             ErrorKind::Unspecified => f.write_str("OpenSSL gave no reason")?,

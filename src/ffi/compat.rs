@@ -4,6 +4,7 @@
 
 pub(crate) mod bio;
 pub(crate) mod context;
+pub(crate) mod library;
 pub(crate) mod ocsp;
 pub(crate) mod ssl;
 pub(crate) mod verify;

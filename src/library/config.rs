@@ -1,0 +1,111 @@
+//! Configuration files.
+
+use std::ffi::{CString, c_long};
+use std::path::Path;
+use std::ptr;
+use std::sync::{Mutex, PoisonError};
+
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+use crate::error::{self, Error, ErrorKind};
+use crate::ffi::strings;
+
+const CALL: &str = "CONF_modules_load";
+
+/// How far the settings of a file may reach.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Only into the context.
+    Context,
+    /// As far as they do.
+    Process,
+}
+
+/// The modules whose settings all contexts share, and which C replaces without a lock.
+const PROCESS_WIDE: [&[u8]; 4] = [b"ssl_conf", b"oid_section", b"stbl_section", b"engines"];
+
+/// Loads a file as OSSL_LIB_CTX_load_config does, in its three steps: the middle one tells the line of a mistake, and
+/// after it the settings can be seen before they are made.
+///
+/// # Safety
+///
+/// `context` is live or NULL, and nobody else uses it during this call; for [`Reach::Process`], nor anything else of
+/// OpenSSL.
+pub(super) unsafe fn load(context: *mut sys::OSSL_LIB_CTX, path: &Path, reach: Reach) -> Result<(), Error> {
+    let file = strings::c_path(CALL, path)?;
+    // C's words for a missing file differ by version; a directory, or what may not be read, it may take for empty.
+    let readable = std::fs::File::open(path).and_then(|file| file.metadata()).and_then(|metadata| {
+        if metadata.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(()) }
+    });
+    readable.map_err(|error| {
+        Error::new(ErrorKind::Io, CALL).with_transport(Some(error)).with_detail(path.display().to_string())
+    })?;
+    // OpenSSL 3.0 keeps a list of all that configurations have set, without a lock. The process's own configuration, the
+    // other one to change it, is loaded before.
+    static LOADING: Mutex<()> = Mutex::new(());
+    let _loading = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+    // SAFETY: has no requirements.
+    unsafe { ext::OPENSSL_init_crypto(ext::OPENSSL_INIT_LOAD_CONFIG, ptr::null()) };
+
+    error::clear();
+    // SAFETY: the context is live or NULL; NULL is the usual way to read a file.
+    let parsed = Conf(unsafe { ext::NCONF_new_ex(context, ptr::null_mut()) });
+    if parsed.0.is_null() {
+        return Err(Error::from_queue("NCONF_new_ex"));
+    }
+    let mut line: c_long = 0;
+    // SAFETY: `parsed` is live, the path outlives the call, and the out-pointer is a local of the type C writes.
+    if unsafe { ext::NCONF_load(parsed.0, file.as_ptr(), &raw mut line) } <= 0 {
+        let error = Error::from_queue("NCONF_load");
+        let path = path.display();
+        let detail = if line > 0 { format!("{path}, line {line}") } else { path.to_string() };
+        return Err(error.with_detail(detail));
+    }
+    if reach == Reach::Context {
+        if let Some(name) = parsed.process_wide_setting() {
+            let detail = format!("{}: {name} is a setting of the whole process", path.display());
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
+        }
+    }
+    error::clear();
+    // SAFETY: `parsed` is live and belongs to the context, which nobody else uses.
+    if unsafe { ext::CONF_modules_load(parsed.0, ptr::null(), 0) } <= 0 {
+        return Err(Error::from_queue(CALL).with_detail(path.display().to_string()));
+    }
+    error::clear();
+    Ok(())
+}
+
+/// A configuration that was read.
+struct Conf(*mut sys::CONF);
+
+impl Conf {
+    /// The name of a setting that would reach beyond the context.
+    fn process_wide_setting(&self) -> Option<String> {
+        let wanted: CString = c"openssl_conf".into();
+        // SAFETY: the configuration is live and lends its strings and sections (get0) while it is; nobody changes it.
+        unsafe {
+            let section = ext::NCONF_get_string(self.0, ptr::null(), wanted.as_ptr());
+            if section.is_null() {
+                return None;
+            }
+            let settings = ext::NCONF_get_section(self.0, section);
+            let count = sys::OPENSSL_sk_num(settings.cast());
+            (0..count).find_map(|index| {
+                let setting = sys::OPENSSL_sk_value(settings.cast(), index).cast::<ext::CONF_VALUE>();
+                let name = strings::lend((*setting).name)?.to_bytes();
+                // `ssl_conf.anything` is `ssl_conf` too.
+                let module = name.iter().rposition(|byte| *byte == b'.').map_or(name, |end| &name[..end]);
+                PROCESS_WIDE.contains(&module).then(|| String::from_utf8_lossy(name).into_owned())
+            })
+        }
+    }
+}
+
+impl Drop for Conf {
+    fn drop(&mut self) {
+        // SAFETY: ours, and freed once; NULL is passed over.
+        unsafe { sys::NCONF_free(self.0) };
+    }
+}
