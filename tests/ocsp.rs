@@ -6,29 +6,18 @@
 mod commands;
 mod common;
 mod responder;
+mod stapling;
 mod support;
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
-use commands::{Files, Running, openssl, run, s_server};
-use libssl::context::{ServerNameDecision, StatusDecision, StatusVerdict};
+use commands::{Files, openssl, run};
 use libssl::ocsp::{
     CrlReason, OcspCertId, OcspCertStatus, OcspCheck, OcspDangerousFlags, OcspHash, OcspRefusal, OcspRequest,
-    OcspRequestBuilder, OcspResponderId, OcspResponse, OcspResponseStatus, OcspVerifyFlags, Staple,
-    StaplePolicy,
+    OcspRequestBuilder, OcspResponderId, OcspResponse, OcspResponseStatus, OcspVerifyFlags,
 };
-use libssl::ssl::StatusType;
-use libssl::{Connected, Error, ErrorKind, Ssl, SslContext, SslContextBuilder, TrustAnchors, VerifyError};
-use responder::{Answer, Authority, HOUR, Holder, Status, Wishes, assemble, store, tlv, unsuccessful};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection};
-use support::{VERSIONS, Version};
+use libssl::{Error, ErrorKind};
+use responder::{Answer, Authority, HOUR, Holder, Status, Wishes, assemble, unsuccessful};
 
 /// The refusal that an error tells, whose kind agrees with it.
 #[track_caller]
