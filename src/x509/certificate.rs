@@ -1,18 +1,18 @@
 //! Certificates.
 
-use std::ffi::{c_int, c_long};
-use std::{fmt, ptr};
+use std::ffi::c_long;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::X509NameRef;
-use super::mem::{MemBio, Passphrase, passphrase, print};
+use super::mem::{MemBio, Passphrase, encode, no_more_pem, passphrase, write_text};
 use crate::error::{self, Error, ErrorKind};
-use crate::ffi::strings;
+use crate::library::LibContext;
 
-const PEM_NO_START_LINE: c_int = 108;
+const PEM_READ: &str = "PEM_read_bio_X509_AUX";
 
 // `Send` and `Sync`: OpenSSL counts references atomically and fills its caches under the certificate's own lock.
 // Parsed certificates keep their encoding, and there is no setter here, so nothing is encoded anew behind `&self`.
@@ -44,16 +44,26 @@ impl X509 {
     /// C: [`d2i_X509(3)`](https://docs.openssl.org/master/man3/d2i_X509/)
     #[doc(alias = "d2i_X509")]
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
+        Self::from_der_in(LibContext::default(), der)
+    }
+
+    /// As [`from_der`](Self::from_der), with the algorithms of a library context for what the certificate needs later.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_der`](Self::from_der).
+    ///
+    /// C: [`X509_new_ex(3)`](https://docs.openssl.org/master/man3/X509_new/)
+    #[doc(alias = "X509_new_ex")]
+    pub fn from_der_in(lib: LibContext, der: &[u8]) -> Result<Self, Error> {
         const CALL: &str = "d2i_X509";
         let Ok(len) = c_long::try_from(der.len()) else {
             return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("the input is too long"));
         };
-        error::clear();
         let mut rest = der.as_ptr();
         // SAFETY: `rest` points to `len` bytes, and C moves it within them.
-        let certificate = unsafe { sys::d2i_X509(ptr::null_mut(), &raw mut rest, len) };
-        // SAFETY: from C, and checked for NULL.
-        let certificate = unsafe { Self::checked(certificate) }.ok_or_else(|| Error::from_queue(CALL))?;
+        let certificate = Self::fill(lib, |place| unsafe { sys::d2i_X509(place, &raw mut rest, len) })?
+            .ok_or_else(|| Error::from_queue(CALL))?;
         if rest != der.as_ptr_range().end {
             return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("bytes follow the certificate"));
         }
@@ -69,10 +79,17 @@ impl X509 {
     /// C: [`PEM_read_bio_X509_AUX(3)`](https://docs.openssl.org/master/man3/PEM_read_bio_X509/)
     #[doc(alias = "PEM_read_bio_X509")]
     pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
-        const CALL: &str = "PEM_read_bio_X509_AUX";
-        let bio = MemBio::reading(CALL, pem)?;
-        error::clear();
-        Self::next_pem(&bio).ok_or_else(|| Error::from_queue(CALL))
+        Self::from_pem_in(LibContext::default(), pem)
+    }
+
+    /// As [`from_pem`](Self::from_pem), with the algorithms of a library context for what the certificate needs later.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem).
+    pub fn from_pem_in(lib: LibContext, pem: &[u8]) -> Result<Self, Error> {
+        let bio = MemBio::reading(PEM_READ, pem)?;
+        Self::next_pem(lib, &bio)?.ok_or_else(|| Error::from_queue(PEM_READ))
     }
 
     /// Parses all certificates in a PEM text, in their order. Other PEM blocks between them are skipped.
@@ -82,14 +99,22 @@ impl X509 {
     /// [`ErrorKind::Refused`] if one is broken, or if there is none at all.
     #[doc(alias = "PEM_read_bio_X509")]
     pub fn stack_from_pem(pem: &[u8]) -> Result<Vec<Self>, Error> {
-        const CALL: &str = "PEM_read_bio_X509_AUX";
-        let bio = MemBio::reading(CALL, pem)?;
+        Self::stack_from_pem_in(LibContext::default(), pem)
+    }
+
+    /// As [`stack_from_pem`](Self::stack_from_pem), with the algorithms of a library context for what the certificates
+    /// need later.
+    ///
+    /// # Errors
+    ///
+    /// As [`stack_from_pem`](Self::stack_from_pem).
+    pub fn stack_from_pem_in(lib: LibContext, pem: &[u8]) -> Result<Vec<Self>, Error> {
+        let bio = MemBio::reading(PEM_READ, pem)?;
         let mut certificates = Vec::new();
         loop {
-            error::clear();
-            match Self::next_pem(&bio) {
+            match Self::next_pem(lib, &bio)? {
                 Some(certificate) => certificates.push(certificate),
-                None if certificates.is_empty() || !ended() => return Err(Error::from_queue(CALL)),
+                None if certificates.is_empty() || !no_more_pem() => return Err(Error::from_queue(PEM_READ)),
                 None => break,
             }
         }
@@ -97,13 +122,33 @@ impl X509 {
         Ok(certificates)
     }
 
-    fn next_pem(bio: &MemBio<'_>) -> Option<Self> {
+    /// The next certificate of a PEM text; the queue says why there is none.
+    fn next_pem(lib: LibContext, bio: &MemBio<'_>) -> Result<Option<Self>, Error> {
         let mut none: Passphrase<'_> = None;
         // SAFETY: the BIO is live; the callback gets a pointer to a local of the type it expects.
-        unsafe {
-            let user = (&raw mut none).cast();
-            Self::checked(ext::PEM_read_bio_X509_AUX(bio.as_ptr(), ptr::null_mut(), Some(passphrase), user))
+        Self::fill(lib, |place| unsafe {
+            ext::PEM_read_bio_X509_AUX(bio.as_ptr(), place, Some(passphrase), (&raw mut none).cast())
+        })
+    }
+
+    /// Lets `read` fill a new certificate of the library context. If it fails the queue says why.
+    fn fill(
+        lib: LibContext,
+        read: impl FnOnce(*mut *mut sys::X509) -> *mut sys::X509,
+    ) -> Result<Option<Self>, Error> {
+        error::clear();
+        // SAFETY: has no requirements beyond a live context and query.
+        let mut certificate = unsafe { ext::X509_new_ex(lib.as_ptr(), lib.properties_ptr()) };
+        if certificate.is_null() {
+            return Err(Error::from_queue("X509_new_ex"));
         }
+        if read(&raw mut certificate).is_null() {
+            // SAFETY: what failed to read it freed it and put NULL there, or left it to us.
+            unsafe { sys::X509_free(certificate) };
+            return Ok(None);
+        }
+        // SAFETY: ours, and filled.
+        Ok(unsafe { Self::checked(certificate) })
     }
 
     /// # Safety
@@ -135,13 +180,6 @@ impl X509 {
     }
 }
 
-/// Whether the newest error says that no further PEM block is there.
-fn ended() -> bool {
-    // SAFETY: reads this thread's queue.
-    let code = unsafe { sys::ERR_peek_last_error() };
-    sys::ERR_GET_LIB(code) == sys::ERR_LIB_PEM && sys::ERR_GET_REASON(code) == PEM_NO_START_LINE
-}
-
 impl X509Ref {
     /// Borrows a certificate of C's.
     ///
@@ -167,72 +205,22 @@ impl X509Ref {
     /// C: [`i2d_X509(3)`](https://docs.openssl.org/master/man3/d2i_X509/)
     #[doc(alias = "i2d_X509")]
     pub fn to_der(&self) -> Result<Vec<u8>, Error> {
-        const CALL: &str = "i2d_X509";
-        error::clear();
-        // SAFETY: the certificate is live; NULL asks for the length.
-        let len = unsafe { sys::i2d_X509(self.as_ptr(), ptr::null_mut()) };
-        let Ok(room @ 1..) = usize::try_from(len) else { return Err(Error::from_queue(CALL)) };
-        let mut der = vec![0; room];
-        let mut end = der.as_mut_ptr();
-        // SAFETY: the buffer has the length that C asked for, and a parsed certificate's encoding does not change.
-        let written = unsafe { sys::i2d_X509(self.as_ptr(), &raw mut end) };
-        if written == len { Ok(der) } else { Err(Error::from_queue(CALL)) }
+        // SAFETY: the certificate is live, and a parsed one's encoding does not change; C counts for NULL, and writes what
+        // it counted.
+        encode("i2d_X509", |out| unsafe { sys::i2d_X509(self.as_ptr(), out) })
     }
 
-    /// The subject's name.
+    /// The certificate in PEM.
     ///
-    /// C: [`X509_get_subject_name(3)`](https://docs.openssl.org/master/man3/X509_get_subject_name/)
-    #[doc(alias = "X509_get_subject_name")]
-    pub fn subject_name(&self) -> &X509NameRef {
-        // SAFETY: the certificate is live and lends its name (get0), which every certificate has and nobody changes.
-        unsafe { X509NameRef::from_ptr(sys::X509_get_subject_name(self.as_ptr())) }
-    }
-
-    /// The issuer's name.
+    /// # Errors
     ///
-    /// C: [`X509_get_issuer_name(3)`](https://docs.openssl.org/master/man3/X509_get_subject_name/)
-    #[doc(alias = "X509_get_issuer_name")]
-    pub fn issuer_name(&self) -> &X509NameRef {
-        // SAFETY: the certificate is live and lends its name (get0), which every certificate has and nobody changes.
-        unsafe { X509NameRef::from_ptr(sys::X509_get_issuer_name(self.as_ptr())) }
-    }
-
-    /// The serial number in hexadecimal, for display.
+    /// [`ErrorKind::Refused`] if it cannot be encoded.
     ///
-    /// C: [`X509_get0_serialNumber(3)`](https://docs.openssl.org/master/man3/X509_get_serialNumber/)
-    #[doc(alias = "X509_get0_serialNumber")]
-    pub fn serial_number(&self) -> String {
-        error::clear();
-        // SAFETY: the certificate is live and lends its serial number; the big number and its text are ours,
-        // freed once, and freeing NULL is allowed.
-        let text = unsafe {
-            let number = sys::ASN1_INTEGER_to_BN(ext::X509_get0_serialNumber(self.as_ptr()), ptr::null_mut());
-            let digits = if number.is_null() { ptr::null_mut() } else { sys::BN_bn2hex(number) };
-            let text = strings::lossy(digits);
-            sys::OPENSSL_free(digits.cast());
-            sys::BN_free(number);
-            text
-        };
-        error::clear();
-        text
-    }
-
-    /// From when on the certificate is valid, for display.
-    ///
-    /// C: [`X509_get0_notBefore(3)`](https://docs.openssl.org/master/man3/X509_get0_notBefore/)
-    #[doc(alias = "X509_get0_notBefore")]
-    pub fn not_before(&self) -> String {
-        // SAFETY: the certificate is live and lends the time (get0).
-        print(|bio| unsafe { sys::ASN1_TIME_print(bio, ext::X509_get0_notBefore(self.as_ptr())) })
-    }
-
-    /// Until when the certificate is valid, for display.
-    ///
-    /// C: [`X509_get0_notAfter(3)`](https://docs.openssl.org/master/man3/X509_get0_notBefore/)
-    #[doc(alias = "X509_get0_notAfter")]
-    pub fn not_after(&self) -> String {
-        // SAFETY: the certificate is live and lends the time (get0).
-        print(|bio| unsafe { sys::ASN1_TIME_print(bio, ext::X509_get0_notAfter(self.as_ptr())) })
+    /// C: [`PEM_write_bio_X509(3)`](https://docs.openssl.org/master/man3/PEM_read_bio_X509/)
+    #[doc(alias = "PEM_write_bio_X509")]
+    pub fn to_pem(&self) -> Result<String, Error> {
+        // SAFETY: the BIO and the certificate are live.
+        write_text("PEM_write_bio_X509", |bio| unsafe { sys::PEM_write_bio_X509(bio, self.as_ptr()) })
     }
 }
 
@@ -254,10 +242,36 @@ impl fmt::Debug for X509 {
 impl PartialEq for X509Ref {
     /// Whether both have the same encoding.
     fn eq(&self, other: &Self) -> bool {
+        if self.as_ptr() == other.as_ptr() {
+            return true;
+        }
         match (self.to_der(), other.to_der()) {
             (Ok(mine), Ok(theirs)) => mine == theirs,
             _ => false,
         }
+    }
+}
+
+impl Eq for X509Ref {}
+
+impl Hash for X509Ref {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Equal certificates have equal encodings; one that has none equals itself only, for which any hash will do.
+        self.to_der().unwrap_or_default().hash(state);
+    }
+}
+
+impl PartialEq for X509 {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for X509 {}
+
+impl Hash for X509 {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
     }
 }
 
@@ -282,7 +296,7 @@ mod tests {
         assert_eq!(*X509::from_pem(made.cert.pem().as_bytes()).unwrap(), *certificate);
         assert_eq!(certificate.subject_name().to_string(), certificate.issuer_name().to_string());
         assert!(certificate.subject_name().to_string().starts_with("CN="), "{certificate:?}");
-        assert!(!certificate.serial_number().is_empty());
+        assert!(!certificate.serial_number().as_bytes().is_empty());
         assert!(certificate.not_before().contains("GMT") && certificate.not_after().contains("GMT"));
 
         let two = [made.cert.pem(), made.signing_key.serialize_pem(), made.cert.pem()].concat();

@@ -97,7 +97,7 @@ impl PKey {
     /// # Safety
     ///
     /// `key` is NULL, or a live key of which the caller gives up a reference.
-    unsafe fn checked(call: &'static str, key: *mut sys::EVP_PKEY) -> Result<Self, Error> {
+    pub(super) unsafe fn checked(call: &'static str, key: *mut sys::EVP_PKEY) -> Result<Self, Error> {
         if key.is_null() {
             return Err(Error::from_queue(call));
         }

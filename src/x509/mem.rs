@@ -76,6 +76,55 @@ pub(crate) fn print(write: impl FnOnce(*mut sys::BIO) -> c_int) -> String {
     text
 }
 
+/// The encoding that an `i2d` function writes. It is called twice: with NULL it counts, then it writes what it counted.
+///
+/// `encode` hands its argument to such a function, for an object whose encoding does not change.
+pub(crate) fn encode(call: &'static str, encode: impl Fn(*mut *mut u8) -> c_int) -> Result<Vec<u8>, Error> {
+    error::clear();
+    let len = encode(ptr::null_mut());
+    let Ok(room @ 1..) = usize::try_from(len) else { return Err(Error::from_queue(call)) };
+    let mut der = vec![0; room];
+    let mut end = der.as_mut_ptr();
+    let written = encode(&raw mut end);
+    if written == len { Ok(der) } else { Err(Error::from_queue(call)) }
+}
+
+/// The text that C writes to a BIO, or why it did not. C answers 1 for success.
+pub(crate) fn write_text(
+    call: &'static str,
+    write: impl FnOnce(*mut sys::BIO) -> c_int,
+) -> Result<String, Error> {
+    error::clear();
+    let bio = MemBio::writing()?;
+    if write(bio.as_ptr()) != 1 {
+        return Err(Error::from_queue(call));
+    }
+    error::clear();
+    Ok(bio.into_text())
+}
+
+/// Bytes for display: what is not UTF-8 is replaced, and control characters are escaped, so that no peer can forge a line
+/// of a log.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for character in String::from_utf8_lossy(bytes).chars() {
+        match character {
+            _ if character.is_control() => text.extend(character.escape_default()),
+            _ => text.push(character),
+        }
+    }
+    text
+}
+
+const PEM_NO_START_LINE: c_int = 108;
+
+/// Whether the newest error says that no further PEM block is there.
+pub(crate) fn no_more_pem() -> bool {
+    // SAFETY: reads this thread's queue.
+    let code = unsafe { sys::ERR_peek_last_error() };
+    sys::ERR_GET_LIB(code) == sys::ERR_LIB_PEM && sys::ERR_GET_REASON(code) == PEM_NO_START_LINE
+}
+
 /// The passphrase that [`passphrase`] hands to C.
 pub(crate) type Passphrase<'a> = Option<&'a [u8]>;
 

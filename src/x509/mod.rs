@@ -1,20 +1,35 @@
 //! Certificates, keys, revocation lists and stores, as far as TLS needs them.
 
 mod certificate;
+mod certificate_fields;
 mod crl;
+mod digest;
+mod extensions;
+mod general_name;
 mod key;
 pub(crate) mod mem;
 mod name;
+mod oid;
 mod param;
+mod parsed;
+mod serial;
 pub(crate) mod stack;
 mod store;
+mod time;
+mod usage;
 
 pub use certificate::{X509, X509Ref};
+pub use certificate_fields::SignatureInfo;
 pub use crl::{X509Crl, X509CrlRef};
+pub use extensions::{AccessDescription, AuthorityKeyId, BasicConstraints, KeyUsage};
+pub use general_name::GeneralName;
 pub use key::{PKey, PKeyRef};
-pub use name::{X509Name, X509NameRef};
+pub use name::{X509Name, X509NameEntry, X509NameRef};
+pub use oid::Oid;
 pub use param::{X509VerifyParam, X509VerifyParamRef};
+pub use serial::SerialNumber;
 pub use store::{X509Store, X509StoreRef};
+pub use usage::ExtendedKeyUsage;
 
 pub(crate) use stack::Stack;
 

@@ -49,6 +49,21 @@ impl<T> Drop for Stack<'_, T> {
     }
 }
 
+/// The entries of a stack that C lends.
+///
+/// # Safety
+///
+/// `stack` is NULL, or a live stack of `T`s that nobody changes while the iterator lives.
+pub(crate) unsafe fn entries<S, T>(stack: *const S) -> impl Iterator<Item = *mut T> {
+    let stack = stack.cast::<sys::OPENSSL_STACK>();
+    // SAFETY: live by this function's contract, and NULL has no entry.
+    let count = if stack.is_null() { 0 } else { unsafe { sys::OPENSSL_sk_num(stack) } };
+    (0..count)
+        // SAFETY: as above; the index is below the length.
+        .map(move |index| unsafe { sys::OPENSSL_sk_value(stack, index) }.cast::<T>())
+        .filter(|entry| !entry.is_null())
+}
+
 /// What `own` makes of each entry of a stack that C lends: shares it, or copies it.
 ///
 /// # Safety
@@ -58,16 +73,6 @@ pub(crate) unsafe fn collect<S, T: ForeignType>(
     stack: *const S,
     own: impl Fn(*mut T::CType) -> Option<T>,
 ) -> Vec<T> {
-    if stack.is_null() {
-        return Vec::new();
-    }
-    // SAFETY: a live stack by this function's contract.
-    let count = unsafe { sys::OPENSSL_sk_num(stack.cast()) };
-    (0..count)
-        .filter_map(|index| {
-            // SAFETY: as above; the index is below the length.
-            let entry = unsafe { sys::OPENSSL_sk_value(stack.cast(), index) }.cast::<T::CType>();
-            if entry.is_null() { None } else { own(entry) }
-        })
-        .collect()
+    // SAFETY: by this function's contract.
+    unsafe { entries::<S, T::CType>(stack) }.filter_map(own).collect()
 }
