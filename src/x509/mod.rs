@@ -15,7 +15,7 @@ mod parsed;
 mod serial;
 pub(crate) mod stack;
 mod store;
-mod time;
+pub(crate) mod time;
 mod usage;
 
 pub use certificate::{X509, X509Ref};
