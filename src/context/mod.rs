@@ -25,6 +25,7 @@ mod read_ahead;
 mod shutdown;
 mod sni;
 mod status;
+mod store;
 mod trust;
 mod verify;
 mod versions;
@@ -142,7 +143,8 @@ impl SslContextBuilderRef {
     ///
     /// # Safety
     ///
-    /// `context` is live for `'a`, and nobody else uses it for as long, nor an `SSL` that was made from it.
+    /// `context` is live for `'a`, and nobody else uses it for as long, nor an `SSL` that was made from it, nor a store in
+    /// it that C made.
     pub unsafe fn from_ptr_mut<'a>(context: *mut sys::SSL_CTX) -> &'a mut Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr_mut(context) }

@@ -22,6 +22,7 @@ mod sigalgs;
 pub(crate) mod state;
 mod states;
 mod status;
+mod store;
 mod transport;
 mod versions;
 
