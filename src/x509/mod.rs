@@ -27,12 +27,12 @@ pub use general_name::GeneralName;
 pub use key::{PKey, PKeyRef};
 pub use name::{X509Name, X509NameEntry, X509NameRef};
 pub use oid::Oid;
-pub use serial::SerialNumber;
-pub use usage::ExtendedKeyUsage;
 pub use param::{
     HostFlags, InheritFlags, VerifyFlags, X509Purpose, X509Trust, X509VerifyParam, X509VerifyParamRef,
 };
+pub use serial::SerialNumber;
 pub use store::{X509Store, X509StoreBuilder, X509StoreRef};
+pub use usage::ExtendedKeyUsage;
 pub use verify::{ChainVerifier, ChainView, VerifiedChain};
 
 pub(crate) use stack::Stack;

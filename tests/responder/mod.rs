@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use libssl::Identity;
 use libssl::ocsp::{OcspCertId, OcspHash, OcspResponderId, OcspResponse};
-use libssl::x509::{X509, X509Store};
+use libssl::x509::{X509, X509Store, X509StoreBuilder};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SerialNumber, SigningKey,
@@ -94,7 +94,9 @@ impl Authority {
 
     /// The certificates of those who trust this authority.
     pub fn store(&self) -> X509Store {
-        store(&[&self.holder])
+        let mut builder = X509StoreBuilder::new().expect("a store");
+        builder.add_cert(&self.holder.certificate).expect("a certificate");
+        builder.build().expect("a store")
     }
 
     /// A response that is right in everything.
@@ -210,20 +212,6 @@ pub fn assemble(singles: &[u8], answer: &Answer<'_>) -> Vec<u8> {
 /// A response that is no answer.
 pub fn unsuccessful(status: u8) -> Vec<u8> {
     tlv(0x30, &tlv(0x0a, &[status]))
-}
-
-/// A store with the certificates of these.
-pub fn store(holders: &[&Holder]) -> X509Store {
-    // A context's store is the one that its trust anchors are in.
-    let pem: String = holders.iter().map(|holder| holder.pem.as_str()).collect();
-    let context = libssl::SslContext::client_trusting(libssl::TrustAnchors::Pem(pem.as_bytes()))
-        .expect("a context")
-        .build();
-    // SAFETY: the context is live and lends its store, of which a reference is taken while it is.
-    unsafe {
-        let store = openssl_sys::SSL_CTX_get_cert_store(context.as_ptr());
-        libssl::x509::X509StoreRef::from_ptr(store).to_owned()
-    }
 }
 
 /// A value in DER.

@@ -47,7 +47,7 @@ fn server(version: Version, holder: &Holder) -> SslContextBuilder {
 fn keeps_many() -> bool {
     // Whether the library that runs keeps a response for each certificate of the chain.
     // SAFETY: reads a constant of the library.
-    u64::from(unsafe { openssl_sys::OpenSSL_version_num() }) >= 0x3060_0000
+    unsafe { openssl_sys::OpenSSL_version_num() >= 0x3060_0000 }
 }
 
 /// A rustls server that staples anything, and what became of its side: the alert, if it got one.
