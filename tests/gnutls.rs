@@ -1,0 +1,236 @@
+//! GnuTLS as the peer: `gnutls-serv` for our client, `gnutls-cli` for our server, over TLS 1.2 and 1.3: stapling and client
+//! authentication.
+// A step that fails is a failed test; the shared modules have items for other tests too.
+#![allow(clippy::expect_used, clippy::panic, unreachable_pub)]
+
+mod commands;
+mod common;
+mod responder;
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::thread;
+
+use commands::{Ended, Files, Running};
+use libssl::context::SslVerifyMode;
+use libssl::ocsp::{OcspCheck, OcspRefusal, Staple, StaplePolicy};
+use libssl::{Connected, Error, ErrorKind, Ssl, SslContext, SslContextBuilder, TrustAnchors};
+use responder::{Answer, Authority, Holder, Status, Wishes};
+use support::{VERSIONS, Version};
+
+/// What both sides have.
+struct World {
+    ca: Authority,
+    server: Holder,
+    client: Holder,
+    files: Files,
+}
+
+impl World {
+    fn new() -> Self {
+        let ca = Authority::new("the CA");
+        let (server, client) = (ca.server(1, Wishes::default()), ca.delegate(false));
+        let files = Files::new(&[
+            ("ca.pem", &ca.holder.pem),
+            ("server.pem", &server.pem),
+            ("server.key", &server.key.serialize_pem()),
+            ("client.pem", &client.pem),
+            ("client.key", &client.key.serialize_pem()),
+        ]);
+        Self { ca, server, client, files }
+    }
+
+    fn answer(&self, status: Status) -> Answer<'_> {
+        Answer { status, ..self.ca.good(&self.server) }
+    }
+
+    fn option(&self, name: &str, file: &str) -> String {
+        format!("--{name}={}", self.files.path(file).display())
+    }
+
+    fn client(&self, version: Version) -> SslContextBuilder {
+        let anchors = TrustAnchors::Pem(self.ca.holder.pem.as_bytes());
+        let mut builder = SslContext::client_trusting(anchors).expect("a client's context");
+        version.only(&mut builder);
+        builder
+    }
+
+    fn server(&self, version: Version) -> SslContextBuilder {
+        let mut builder = SslContext::server(&self.server.identity()).expect("a server's context");
+        version.only(&mut builder);
+        builder
+    }
+
+    /// `gnutls-serv` that echoes lines, on a free port. It does not say which one it took: it is told.
+    fn gnutls_serv(&self, version: Version, extra: &[String]) -> (Running, u16) {
+        for _ in 0..20 {
+            let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let port = free.local_addr().expect("an address").port();
+            drop(free);
+            let mut command = Command::new("gnutls-serv");
+            command.args(["--echo", "--noticket", priority(version), "--port", &port.to_string()]);
+            command.arg(self.option("x509certfile", "server.pem"));
+            command.arg(self.option("x509keyfile", "server.key"));
+            command.arg(self.option("x509cafile", "ca.pem")).args(extra);
+            let mut server = Running::start(&mut command);
+            // Another program may have been quicker to take the port.
+            if server.line_with("listening on IPv4").contains("done") {
+                return (server, port);
+            }
+        }
+        panic!("no port is free");
+    }
+}
+
+fn priority(version: Version) -> &'static str {
+    match version {
+        Version::Tls12 => "--priority=NORMAL:-VERS-ALL:+VERS-TLS1.2",
+        Version::Tls13 => "--priority=NORMAL:-VERS-ALL:+VERS-TLS1.3",
+    }
+}
+
+fn connect(context: &SslContext, port: u16) -> Result<Connected<TcpStream>, Error> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    common::client_ssl(context).connect(stream).map_err(Error::from)
+}
+
+/// A line there and back.
+fn echo(connected: &mut Connected<TcpStream>) -> std::io::Result<()> {
+    connected.write_all(b"there and back\n")?;
+    connected.flush()?;
+    let mut line = [0; 15];
+    connected.read_exact(&mut line)?;
+    assert_eq!(&line, b"there and back\n");
+    Ok(())
+}
+
+/// Our server, and `gnutls-cli` that says a line and goes away.
+fn gnutls_cli(
+    world: &World,
+    version: Version,
+    context: &SslContext,
+    extra: &[String],
+) -> (Result<String, Error>, Ended) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port().to_string();
+    let mut command = Command::new("gnutls-cli");
+    command.args([
+        "--port",
+        &port,
+        priority(version),
+        "--sni-hostname=localhost",
+        "--verify-hostname=localhost",
+    ]);
+    command.arg(world.option("x509cafile", "ca.pem")).args(extra).arg("127.0.0.1");
+    let mut client = Running::start(&mut command);
+    let (stream, _) = listener.accept().expect("a connection");
+    let context = context.clone();
+    let ours = thread::spawn(move || -> Result<String, Error> {
+        let mut connected = Ssl::new(&context)?.accept(stream).map_err(Error::from)?;
+        let who = connected.ssl().peer_certificate();
+        let who = who.map(|certificate| certificate.subject_name().to_string()).unwrap_or_default();
+        let _ = connected.read_to_end(&mut Vec::new());
+        let _ = connected.shutdown();
+        Ok(who)
+    });
+    let _ = client.try_say("a line\n");
+    let ended = client.finish();
+    (ours.join().expect("its thread"), ended)
+}
+
+#[test]
+fn our_client_judges_what_gnutls_serv_staples() {
+    let world = World::new();
+    for version in VERSIONS {
+        for status in [Status::Good, Status::Revoked(Some(1))] {
+            std::fs::write(world.files.path("response.der"), world.answer(status).der()).expect("a file");
+            // It would not staple bad news of itself.
+            let staple =
+                [world.option("ocsp-response", "response.der"), "--ignore-ocsp-response-errors".into()];
+            let (_server, port) = world.gnutls_serv(version, &staple);
+            let mut builder = world.client(version);
+            builder.verify_stapled_responses(StaplePolicy::Always, OcspCheck::new()).expect("a policy");
+            let result = connect(&builder.build(), port);
+            match status {
+                Status::Good => echo(&mut result.expect("a connection")).expect("an echo"),
+                _ => {
+                    let refusal = result.expect_err("revoked").ocsp_refusal();
+                    assert!(matches!(refusal, Some(OcspRefusal::Revoked { .. })), "{refusal:?}");
+                }
+            }
+        }
+        let (_server, port) = world.gnutls_serv(version, &[]);
+        let mut builder = world.client(version);
+        builder.verify_stapled_responses(StaplePolicy::Always, OcspCheck::new()).expect("a policy");
+        let refusal = connect(&builder.build(), port).expect_err("nothing is stapled").ocsp_refusal();
+        assert_eq!(refusal, Some(OcspRefusal::Missing));
+    }
+}
+
+#[test]
+fn gnutls_cli_judges_what_our_server_staples() {
+    let world = World::new();
+    for version in VERSIONS {
+        for status in [Some(Status::Good), Some(Status::Revoked(Some(1))), None] {
+            let mut builder = world.server(version);
+            let staple = Staple::new();
+            builder.set_staple(&staple).expect("a staple");
+            if let Some(status) = status {
+                staple.set(world.answer(status).response());
+            }
+            let saved = world.files.path("saved.der");
+            let _ = std::fs::remove_file(&saved);
+            let save = [format!("--save-ocsp={}", saved.display())];
+            let (_, ended) = gnutls_cli(&world, version, &builder.build(), &save);
+            let good = !matches!(status, Some(Status::Revoked(_)));
+            assert_eq!(ended.status.success(), good, "{ended:?}");
+            if let Some(response) = staple.get().filter(|_| good) {
+                assert_eq!(std::fs::read(&saved).expect("it was saved"), response.as_der());
+            }
+            if !good {
+                assert!(ended.stdout.contains("revoked") || ended.stderr.contains("revoked"), "{ended:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn our_client_authenticates_to_gnutls_serv() {
+    let world = World::new();
+    let demand = ["--require-client-cert".to_string(), "--verify-client-cert".to_string()];
+    let stranger = Authority::new("another CA").delegate(false);
+    for version in VERSIONS {
+        for (identity, welcome) in [(Some(&world.client), true), (Some(&stranger), false), (None, false)] {
+            let (_server, port) = world.gnutls_serv(version, &demand);
+            let mut builder = world.client(version);
+            if let Some(holder) = identity {
+                builder.use_identity(&holder.identity()).expect("an identity");
+            }
+            // In TLS 1.3 it is the first read that tells.
+            let outcome = connect(&builder.build(), port)
+                .map_err(std::io::Error::from)
+                .and_then(|mut connected| echo(&mut connected));
+            assert_eq!(outcome.is_ok(), welcome, "{version:?}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn gnutls_cli_authenticates_to_our_server() {
+    let world = World::new();
+    let identity = [world.option("x509certfile", "client.pem"), world.option("x509keyfile", "client.key")];
+    for version in VERSIONS {
+        let mut builder = world.server(version);
+        builder.trust(TrustAnchors::Pem(world.ca.holder.pem.as_bytes())).expect("a CA");
+        let mode = SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT;
+        builder.set_verify(mode).expect("a mode");
+        let context = builder.build();
+        let (who, ended) = gnutls_cli(&world, version, &context, &identity);
+        assert!(who.expect("a client").contains("CN=the delegate"));
+        assert!(ended.status.success(), "{ended:?}");
+        let (who, _) = gnutls_cli(&world, version, &context, &[]);
+        assert_eq!(who.expect_err("a certificate is demanded").kind(), ErrorKind::Protocol);
+    }
+}
