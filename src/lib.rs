@@ -59,6 +59,8 @@ pub mod context;
 pub mod error;
 pub mod ffi;
 pub mod handshake;
+#[cfg(feature = "openssl")]
+mod interop;
 pub mod library;
 pub mod poll;
 pub mod ssl;
