@@ -1,5 +1,5 @@
-//! GnuTLS as the peer: `gnutls-serv` for our client, `gnutls-cli` for our server, over TLS 1.2 and 1.3: stapling and client
-//! authentication.
+//! GnuTLS as the peer: `gnutls-serv` for our client, `gnutls-cli` for our server, over TLS 1.2 and 1.3: stapling, client
+//! authentication, and PKCS #12 files of `certtool` and of `openssl`.
 // A step that fails is a failed test; the shared modules have items for other tests too.
 #![allow(clippy::expect_used, clippy::panic, unreachable_pub)]
 
@@ -13,8 +13,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
 
-use commands::{Ended, Files, Running};
-use libssl::context::SslVerifyMode;
+use commands::{Ended, Files, Running, openssl, run, s_server};
+use libssl::context::{Identity, SslVerifyMode};
 use libssl::ocsp::{OcspCheck, OcspRefusal, Staple, StaplePolicy};
 use libssl::{Connected, Error, ErrorKind, Ssl, SslContext, SslContextBuilder, TrustAnchors};
 use responder::{Answer, Authority, Holder, Status, Wishes};
@@ -232,5 +232,74 @@ fn gnutls_cli_authenticates_to_our_server() {
         assert!(ended.status.success(), "{ended:?}");
         let (who, _) = gnutls_cli(&world, version, &context, &[]);
         assert_eq!(who.expect_err("a certificate is demanded").kind(), ErrorKind::Protocol);
+    }
+}
+
+/// A PKCS #12 file with the client's certificate and key, made by each of both programs.
+fn pkcs12_files(world: &World, passphrase: &str) -> [(&'static str, Vec<u8>); 2] {
+    let path = |name: &str| world.files.path(name);
+    let mut by_openssl = openssl();
+    by_openssl.args(["pkcs12", "-export", "-passout", &format!("pass:{passphrase}"), "-in"]);
+    by_openssl.arg(path("client.pem")).arg("-inkey").arg(path("client.key"));
+    by_openssl.arg("-certfile").arg(path("ca.pem")).arg("-out").arg(path("openssl.p12"));
+    let mut by_gnutls = Command::new("certtool");
+    by_gnutls.args(["--to-p12", "--outder", "--p12-name=client", "--pkcs-cipher=aes-256"]);
+    by_gnutls.arg(format!("--password={passphrase}")).arg(world.option("load-certificate", "client.pem"));
+    by_gnutls.arg(world.option("load-privkey", "client.key")).arg(world.option("outfile", "gnutls.p12"));
+    for mut command in [by_openssl, by_gnutls] {
+        let ended = run(&mut command);
+        assert!(ended.status.success(), "{ended:?}");
+    }
+    ["openssl.p12", "gnutls.p12"].map(|name| (name, std::fs::read(path(name)).expect("a file")))
+}
+
+#[test]
+fn pkcs12_files_of_both_programs_authenticate_us_to_both() {
+    let world = World::new();
+    let demand = ["--require-client-cert".to_string(), "--verify-client-cert".to_string()];
+    for (name, file) in pkcs12_files(&world, "a passphrase") {
+        let wrong = Identity::from_pkcs12(&file, Some(b"another")).expect_err("another passphrase");
+        assert_eq!(wrong.kind(), ErrorKind::Refused, "{name}");
+        let identity = Identity::from_pkcs12(&file, Some(b"a passphrase")).expect(name);
+        assert!(*identity.certificate() == *world.client.certificate, "{name}");
+        for version in VERSIONS {
+            let mut builder = world.client(version);
+            builder.use_identity(&identity).expect("an identity");
+            let context = builder.build();
+            let (_server, port) = world.gnutls_serv(version, &demand);
+            echo(&mut connect(&context, port).expect(name)).expect("an echo");
+
+            let ca = world.files.path("ca.pem");
+            let ca = ca.to_str().expect("UTF-8");
+            let extra = ["-Verify", "1", "-verify_return_error", "-CAfile", ca, "-rev"];
+            let (_server, port) = s_server(&world.files, ("server.pem", "server.key"), 1, &extra);
+            let mut connected = connect(&context, port).expect(name);
+            connected.write_all(b"abc\n").and_then(|()| connected.flush()).expect("a line");
+            let mut line = [0; 4];
+            connected.read_exact(&mut line).expect("the line, reversed");
+            assert_eq!(&line, b"cba\n");
+        }
+    }
+}
+
+#[test]
+fn our_server_shows_gnutls_cli_what_a_pkcs12_file_holds() {
+    let world = World::new();
+    let path = |name: &str| world.files.path(name);
+    let mut command = Command::new("certtool");
+    command.args(["--to-p12", "--outder", "--p12-name=server", "--pkcs-cipher=aes-256", "--password=x"]);
+    command
+        .arg(world.option("load-certificate", "server.pem"))
+        .arg(world.option("load-privkey", "server.key"));
+    let ended = run(command.arg(world.option("outfile", "server.p12")));
+    assert!(ended.status.success(), "{ended:?}");
+    let file = std::fs::read(path("server.p12")).expect("a file");
+    let identity = Identity::from_pkcs12(&file, Some(b"x")).expect("an identity");
+    for version in VERSIONS {
+        let mut builder = SslContext::server(&identity).expect("a server's context");
+        version.only(&mut builder);
+        let (ours, ended) = gnutls_cli(&world, version, &builder.build(), &[]);
+        ours.expect("a client");
+        assert!(ended.status.success(), "{ended:?}");
     }
 }
