@@ -50,14 +50,14 @@ pub struct Wishes<'a> {
 
 impl Authority {
     pub fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        let key = key();
+        let (params, key) = (authority(name), key());
         let certificate = params.self_signed(&key).expect("a certificate");
+        Self::with_key(params, key, &certificate)
+    }
+
+    fn with_key(params: CertificateParams, key: KeyPair, certificate: &rcgen::Certificate) -> Self {
         let again = KeyPair::from_pem(&key.serialize_pem()).expect("the same key");
-        Self { issuer: Issuer::new(params, key), holder: Holder::new(&certificate, again) }
+        Self { issuer: Issuer::new(params, key), holder: Holder::new(certificate, again) }
     }
 
     /// A server's certificate for `localhost`, with this serial number.
@@ -73,6 +73,15 @@ impl Authority {
             params.custom_extensions.push(extension(&[1, 3, 6, 1, 5, 5, 7, 1, 1], &access));
         }
         self.issue(params)
+    }
+
+    /// One who issues certificates in this authority's name.
+    pub fn subordinate(&self, name: &str, serial: u64) -> Self {
+        let mut params = authority(name);
+        params.serial_number = Some(SerialNumber::from(serial));
+        let key = key();
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        Self::with_key(params, key, &certificate)
     }
 
     /// One who answers in this authority's place, if `may` is true.
@@ -246,6 +255,14 @@ fn time(moment: SystemTime) -> Vec<u8> {
     let text =
         format!("{year:04}{month:02}{day:02}{:02}{:02}{:02}Z", second / 3600, second / 60 % 60, second % 60);
     tlv(0x18, text.as_bytes())
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    params
 }
 
 fn extension(oid: &[u64], contents: &[u8]) -> CustomExtension {
