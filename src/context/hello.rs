@@ -149,7 +149,7 @@ impl ClientHello<'_> {
 }
 
 /// What a two-byte length announces, if it is exactly the rest.
-fn prefixed(bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn prefixed(bytes: &[u8]) -> Option<&[u8]> {
     let (len, rest) = bytes.split_at_checked(2)?;
     (usize::from(u16::from_be_bytes([len[0], len[1]])) == rest.len()).then_some(rest)
 }

@@ -41,6 +41,14 @@ gated! {
 }
 
 gated! {
+    /// SSL_client_hello_get_extension_order.
+    client_hello_extension_order(ssl: *mut sys::SSL, numbers: *mut u16, len: *mut usize) -> c_int,
+    not(absent = "SSL_client_hello_get_extension_order"),
+    "SSL_client_hello_get_extension_order" needs "OpenSSL 3.2",
+    ext::SSL_client_hello_get_extension_order(ssl, numbers, len)
+}
+
+gated! {
     /// SSL_get0_alpn_protos.
     alpn_protos(ssl: *mut sys::SSL, data: *mut *const u8, len: *mut c_uint) -> (),
     not(absent = "SSL_get0_alpn_protos"), "SSL_get0_alpn_protos" needs "OpenSSL 4.0",

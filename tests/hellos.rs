@@ -1,0 +1,166 @@
+//! What a server can read of a ClientHello before it decides anything.
+// A test that fails panics.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use common::{client_builder, connected, server_builder, shake};
+use libssl::context::{ClientHello, ClientHelloDecision, NamedGroup, ProtocolVersion, SignatureScheme};
+use libssl::{Alert, ErrorKind, SslContextBuilder};
+
+/// What `look` sees in the hello of a client that is set up so.
+fn seen<T: Send + 'static>(
+    set: impl FnOnce(&mut SslContextBuilder),
+    look: impl Fn(&ClientHello<'_>) -> T + Send + Sync + 'static,
+) -> T {
+    let mut client = client_builder();
+    set(&mut client);
+    let found = Arc::new(Mutex::new(None));
+    let place = Arc::clone(&found);
+    let mut server = server_builder();
+    server
+        .set_client_hello_cb(move |hello| {
+            place.lock().unwrap().get_or_insert_with(|| look(hello));
+            ClientHelloDecision::Accept
+        })
+        .unwrap();
+    let _both = connected(&client.build(), &server.build());
+    found.lock().unwrap().take().expect("the callback was asked")
+}
+
+fn only(version: ProtocolVersion) -> impl FnOnce(&mut SslContextBuilder) {
+    move |client| {
+        client.set_min_proto_version(Some(version)).unwrap();
+        client.set_max_proto_version(Some(version)).unwrap();
+    }
+}
+
+#[test]
+fn the_versions_are_those_that_the_client_has() {
+    let versions =
+        |set: &dyn Fn(&mut SslContextBuilder)| seen(|client| set(client), |hello| hello.versions());
+    assert_eq!(versions(&|_| {}), Some(vec![ProtocolVersion::TLS1_3, ProtocolVersion::TLS1_2]));
+    assert_eq!(
+        versions(&|client| only(ProtocolVersion::TLS1_3)(client)),
+        Some(vec![ProtocolVersion::TLS1_3])
+    );
+    // Without the extension it is the old field that counts.
+    let twelve =
+        seen(only(ProtocolVersion::TLS1_2), |hello| (hello.versions(), hello.extension(43).is_some()));
+    assert_eq!(twelve, (Some(vec![ProtocolVersion::TLS1_2]), false));
+}
+
+#[test]
+fn the_cipher_suites_are_known_ones_and_all_numbers() {
+    let (offered, numbers) = seen(
+        |client| {
+            client.set_cipher_list("ECDHE-ECDSA-AES128-GCM-SHA256").unwrap();
+            client.set_ciphersuites("TLS_AES_128_GCM_SHA256").unwrap();
+        },
+        |hello| (hello.offered_ciphers().unwrap(), hello.cipher_numbers().unwrap()),
+    );
+    let ids: Vec<u16> = offered.ciphers.iter().map(|cipher| cipher.protocol_id()).collect();
+    assert_eq!(ids, [0x1301, 0xc02b]);
+    // The signal that renegotiation is secure is no suite.
+    assert_eq!(numbers, [0x1301, 0xc02b, 0x00ff]);
+    assert_eq!(offered.signals.iter().map(|signal| signal.protocol_id()).collect::<Vec<_>>(), [0x00ff]);
+}
+
+#[test]
+fn groups_key_shares_and_signature_schemes_are_in_the_client_s_order() {
+    let (groups, shares, schemes, in_certificates) = seen(
+        |client| {
+            client.set_groups_list("X25519:P-384:P-256").unwrap();
+            client.set_sigalgs_list("ed25519:ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256").unwrap();
+        },
+        |hello| {
+            (
+                hello.groups(),
+                hello.key_share_groups(),
+                hello.signature_schemes(),
+                hello.certificate_signature_schemes(),
+            )
+        },
+    );
+    assert_eq!(groups, Some(vec![NamedGroup::X25519, NamedGroup::SECP384R1, NamedGroup::SECP256R1]));
+    assert_eq!(shares, Some(vec![NamedGroup::X25519]));
+    let expected = [
+        SignatureScheme::ED25519,
+        SignatureScheme::ECDSA_SECP256R1_SHA256,
+        SignatureScheme::RSA_PSS_RSAE_SHA256,
+    ];
+    assert_eq!(schemes.as_deref(), Some(&expected[..]));
+    assert_eq!(in_certificates, None);
+}
+
+#[test]
+fn a_client_of_tls_1_2_sends_no_key_shares_but_asks_for_a_ticket() {
+    let (shares, ticket, psk, early, later) = seen(only(ProtocolVersion::TLS1_2), |hello| {
+        (
+            hello.key_share_groups(),
+            hello.session_ticket().map(<[u8]>::to_vec),
+            hello.offers_psk(),
+            hello.offers_early_data(),
+            hello.offers_post_handshake_auth(),
+        )
+    });
+    assert_eq!((shares, ticket), (None, Some(Vec::new())));
+    assert!(!psk && !early && !later);
+}
+
+#[test]
+fn an_offer_of_post_handshake_authentication_is_seen() {
+    assert!(seen(|client| client.set_post_handshake_auth(true), |hello| hello.offers_post_handshake_auth()));
+}
+
+fn running() -> u64 {
+    // SAFETY: has no requirements.
+    u64::from(unsafe { openssl_sys::OpenSSL_version_num() })
+}
+
+#[test]
+fn the_order_of_the_extensions_is_told_or_unsupported() {
+    let (order, present) = seen(|_| {}, |hello| (hello.extension_order(), hello.extensions()));
+    match order {
+        Ok(order) => {
+            assert!(running() >= 0x3020_0000);
+            let (mut one, mut other) = (order.clone(), present);
+            one.sort_unstable();
+            other.sort_unstable();
+            assert_eq!(one, other);
+            assert!(order.contains(&43) && order.contains(&51));
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(running() < 0x3020_0000);
+        }
+    }
+}
+
+/// A server that talks to everybody that knows a group after the quantum computers, or refuses.
+#[test]
+fn a_server_refuses_by_what_is_offered() {
+    let mut server = server_builder();
+    server
+        .set_client_hello_cb(|hello| {
+            let groups = hello.groups().unwrap_or_default();
+            if groups.contains(&NamedGroup::SECP521R1) {
+                ClientHelloDecision::Accept
+            } else {
+                ClientHelloDecision::Refuse(Alert::HANDSHAKE_FAILURE)
+            }
+        })
+        .unwrap();
+    let server = server.build();
+    for (groups, good) in [("P-521:X25519", true), ("X25519:P-256", false)] {
+        let mut client = client_builder();
+        client.set_groups_list(groups).unwrap();
+        let (client, server) = shake(&client.build(), &server);
+        assert_eq!((client.is_ok(), server.is_ok()), (good, good), "{groups}");
+        if !good {
+            assert_eq!(client.unwrap_err().kind(), ErrorKind::Alert(Alert::HANDSHAKE_FAILURE));
+        }
+    }
+}
