@@ -297,7 +297,7 @@ fn client_refuses_what_it_must_not_trust() {
                 let error = connect_to(port, &client_of(version), sockets).expect_err("refused");
                 assert_eq!(error.kind(), ErrorKind::Verification(reason));
                 let failure = error.verify_failure().expect("the certificate");
-                assert_eq!((failure.depth, failure.subject.as_deref()), (Some(0), Some("CN=localhost")));
+                assert_eq!((failure.depth, failure.subject().as_deref()), (Some(0), Some("CN=localhost")));
             }
         }
     }

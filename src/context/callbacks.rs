@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use openssl_sys as sys;
 
-use super::SslContextBuilderRef;
-use super::{alpn, certificate_callback, hello, info, keylog, message, npn, sni, status, verify};
+use super::{SpkiPin, SslContextBuilderRef};
+use super::{
+    alpn, certificate_callback, chain_callback, hello, info, keylog, message, npn, security, sni, status,
+    verify,
+};
 use crate::error::{self, Error, ErrorStack};
 use crate::ffi::ex_data::Slot;
 use crate::ffi::{errno, panics};
@@ -23,7 +26,12 @@ pub(crate) struct Callbacks {
     pub(crate) lib: LibContext,
     /// A client does not begin a handshake without a name to verify.
     pub(crate) demands_name: bool,
+    /// The store has other holders, and cannot tell so itself.
+    pub(super) shared_store: bool,
     pub(super) verify: Option<verify::Decide>,
+    pub(super) chain: Option<chain_callback::Decide>,
+    pub(super) pins: Option<Arc<[SpkiPin]>>,
+    pub(super) security: Option<security::SecurityRule>,
     pub(super) certificate: Option<certificate_callback::Choose>,
     pub(super) client_hello: Option<hello::Decide>,
     pub(super) server_name: Option<sni::Decide>,

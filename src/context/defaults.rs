@@ -55,11 +55,13 @@ impl SslContext {
         if !lib.is_plain() {
             builder.update_callbacks(|callbacks| callbacks.lib = lib)?;
         }
+        builder.follow_store(lib)?;
         Ok(builder)
     }
 
     /// A client that verifies its servers: their chain against the system's roots, and their name, which every
-    /// connection must be given ([`SslRef::set_server_name`](crate::SslRef::set_server_name)).
+    /// connection must be given ([`SslRef::set_server_name`](crate::SslRef::set_server_name)). The roots are read once a
+    /// process: all clients share one [store](crate::x509::X509Store::system).
     ///
     /// It speaks TLS 1.2 and later, or what `openssl.cnf` says where that is stricter. Ciphers, groups and security
     /// level are the system's.
@@ -101,7 +103,7 @@ impl SslContext {
     ) -> Result<SslContextBuilder, Error> {
         let mut builder = Self::builder_in(lib, SslMethod::tls_client())?;
         builder.raise_min_proto_version(ProtocolVersion::TLS1_2)?;
-        builder.trust(anchors)?;
+        builder.begin_with(anchors)?;
         builder.set_verify(SslVerifyMode::PEER)?;
         builder.update_callbacks(|callbacks| callbacks.demands_name = true)?;
         Ok(builder)

@@ -8,6 +8,7 @@ mod alpn;
 mod callbacks;
 mod certificate_callback;
 mod certificates;
+mod chain_callback;
 mod ciphers;
 mod defaults;
 mod dh;
@@ -20,13 +21,17 @@ mod message;
 mod method;
 mod npn;
 mod options;
+mod pins;
 mod protocols;
 mod read_ahead;
+mod security;
 mod shutdown;
 mod sni;
 mod status;
+mod store;
 mod trust;
 mod verify;
+mod verify_param;
 mod versions;
 
 use std::fmt;
@@ -38,6 +43,7 @@ use openssl_sys as sys;
 pub use alpn::AlpnDecision;
 pub use certificate_callback::{CertificateDecision, CertificateView};
 pub use certificates::FileFormat;
+pub use chain_callback::PeerChainView;
 pub use hello::{ClientHello, ClientHelloDecision};
 pub use identity::Identity;
 pub use info::InfoEvent;
@@ -45,7 +51,9 @@ pub use message::Message;
 pub use method::SslMethod;
 pub use npn::NextProtocols;
 pub use options::{SslMode, SslOptions};
+pub use pins::SpkiPin;
 pub use protocols::{OfferedProtocols, ProtocolList, select_next_proto};
+pub use security::{SecurityOperation, SecurityQuestion};
 pub use sni::{ServerNameDecision, ServerNameView};
 pub use status::{StatusDecision, StatusRequest, StatusResponse, StatusVerdict};
 pub use trust::TrustAnchors;
@@ -53,6 +61,7 @@ pub use verify::{SslVerifyMode, VerifyView};
 pub use versions::ProtocolVersion;
 
 pub(crate) use callbacks::{Callbacks, run};
+pub(crate) use security::{SecurityRule, is as is_security_callback};
 pub(crate) use verify::record as record_refusal;
 
 // `Send` and `Sync`: an SSL_CTX counts its references atomically and locks its session cache and store; nothing on
@@ -142,7 +151,8 @@ impl SslContextBuilderRef {
     ///
     /// # Safety
     ///
-    /// `context` is live for `'a`, and nobody else uses it for as long, nor an `SSL` that was made from it.
+    /// `context` is live for `'a`, and nobody else uses it for as long, nor an `SSL` that was made from it, nor a store in
+    /// it that C made.
     pub unsafe fn from_ptr_mut<'a>(context: *mut sys::SSL_CTX) -> &'a mut Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr_mut(context) }

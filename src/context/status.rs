@@ -365,13 +365,7 @@ fn judge(ssl: &SslRef, closures: &Closures) -> c_int {
 fn remember(ssl: &SslRef, refused: &Refused) {
     // SAFETY: the object is live.
     let Some(state) = (unsafe { State::of(ssl.as_ptr()) }) else { return };
-    let certificate = refused.certificate.as_ref();
     state.record_ocsp_refusal(refused.refusal);
-    state.record_refusal(VerifyFailure {
-        error: OcspRefusal::verify_error(refused.refusal),
-        depth: Some(refused.depth),
-        subject: certificate.map(|certificate| certificate.subject_name().to_string()),
-        certificate: certificate.and_then(|certificate| certificate.to_der().ok()),
-        expected: Vec::new(),
-    });
+    let error = OcspRefusal::verify_error(refused.refusal);
+    state.record_refusal(VerifyFailure::new(error, Some(refused.depth), refused.certificate.clone()));
 }

@@ -13,7 +13,7 @@ use super::{ContextSettings, SslContextBuilderRef};
 use crate::error::{self, Error, ErrorKind, VerifyError, VerifyFailure};
 use crate::ssl::state::State;
 use crate::ssl::{Role, SslRef};
-use crate::x509::X509Ref;
+use crate::x509::{X509, X509Ref};
 
 bitflags! {
     /// `SSL_VERIFY_…`: what is demanded of the peer. No bit at all is `SSL_VERIFY_NONE`.
@@ -53,7 +53,7 @@ pub struct VerifyView<'a> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Suspension {
+pub(super) enum Suspension {
     None,
     Asked,
     /// A server asked, where C would take it for "accepted".
@@ -157,6 +157,15 @@ impl ContextSettings {
     pub fn verify_mode(&self) -> SslVerifyMode {
         // SAFETY: the context is live, and the call only reads it.
         SslVerifyMode::from_bits_retain(unsafe { sys::SSL_CTX_get_verify_mode(self.as_ptr()) })
+    }
+
+    /// Whether the context has a verify callback, of this crate's (which also keeps what errors tell) or of C's.
+    ///
+    /// C: [`SSL_CTX_get_verify_callback(3)`](https://docs.openssl.org/master/man3/SSL_CTX_get_verify_mode/)
+    #[doc(alias = "SSL_CTX_get_verify_callback")]
+    pub fn has_verify_callback(&self) -> bool {
+        // SAFETY: the context is live, and the call only reads it.
+        unsafe { ext::SSL_CTX_get_verify_callback(self.as_ptr()) }.is_some()
     }
 
     /// How long a chain may be, not counting the peer's own certificate and the root; `None` is the library's limit.
@@ -310,7 +319,7 @@ extern "C" fn decide_each(preverified: c_int, store: *mut sys::X509_STORE_CTX) -
 /// # Safety
 ///
 /// `store` is a context that C lends for `'a`.
-unsafe fn ssl_of<'a>(store: *mut sys::X509_STORE_CTX) -> Option<&'a SslRef> {
+pub(super) unsafe fn ssl_of<'a>(store: *mut sys::X509_STORE_CTX) -> Option<&'a SslRef> {
     // SAFETY: the context is live; libssl keeps the object at this index.
     let ssl = unsafe { sys::X509_STORE_CTX_get_ex_data(store, sys::SSL_get_ex_data_X509_STORE_CTX_idx()) };
     // SAFETY: not NULL, so the object that is shaking hands, and live for the callback.
@@ -319,6 +328,33 @@ unsafe fn ssl_of<'a>(store: *mut sys::X509_STORE_CTX) -> Option<&'a SslRef> {
 
 /// Keeps what the error of the handshake will tell about this refusal.
 fn remember(ssl: &SslRef, store: *mut sys::X509_STORE_CTX) {
+    let view =
+        VerifyView { store, ssl, preverified: false, error_was_set: false, suspension: Suspension::None };
+    record_failure(
+        ssl,
+        store,
+        VerifyFailure::new(view.error(), Some(view.depth()), owned(view.certificate())),
+    );
+}
+
+/// As [`remember`], of a whole chain, of which this is the peer's own certificate.
+pub(super) fn remember_chain(
+    ssl: &SslRef,
+    store: *mut sys::X509_STORE_CTX,
+    error: VerifyError,
+    certificate: Option<&X509Ref>,
+    detail: Option<&str>,
+) {
+    let mut failure = VerifyFailure::new(error, certificate.map(|_| 0), owned(certificate));
+    failure.detail = detail.map(str::to_owned);
+    record_failure(ssl, store, failure);
+}
+
+fn owned(certificate: Option<&X509Ref>) -> Option<X509> {
+    certificate.map(ToOwned::to_owned)
+}
+
+fn record_failure(ssl: &SslRef, store: *mut sys::X509_STORE_CTX, mut failure: VerifyFailure) {
     // SAFETY: the object is live.
     let Some(state) = (unsafe { State::of(ssl.as_ptr()) }) else { return };
     // SAFETY: the object is live, and the call only reads it.
@@ -326,15 +362,12 @@ fn remember(ssl: &SslRef, store: *mut sys::X509_STORE_CTX) {
         return;
     }
     run(|| {
-        let view =
-            VerifyView { store, ssl, preverified: false, error_was_set: false, suspension: Suspension::None };
-        let certificate = view.certificate();
-        state.record_refusal(VerifyFailure {
-            error: view.error(),
-            depth: Some(view.depth()),
-            subject: certificate.map(|certificate| certificate.subject_name().to_string()),
-            certificate: certificate.and_then(|certificate| certificate.to_der().ok()),
-            expected: Vec::new(),
-        });
+        // SAFETY: C lends the context for the callback, and it keeps the peer's certificate (get0) or has none.
+        let own = unsafe { ext::X509_STORE_CTX_get0_cert(store) };
+        if !own.is_null() {
+            // SAFETY: not NULL, and live for this call.
+            failure.presented = unsafe { X509Ref::from_ptr(own) }.display_names();
+        }
+        state.record_refusal(failure);
     });
 }

@@ -5,7 +5,9 @@ use std::fmt;
 
 use openssl_sys as sys;
 
+use super::Alert;
 use crate::ffi::strings;
+use crate::x509::{X509, X509Ref};
 
 /// The result of verifying a certificate chain: an `X509_V_ERR_…` code. Unknown codes are kept.
 ///
@@ -163,35 +165,158 @@ impl fmt::Debug for VerifyError {
     }
 }
 
+impl VerifyError {
+    /// The alert that libssl sends to a peer that it refuses for this reason.
+    pub fn alert(self) -> Alert {
+        match self {
+            Self::CERT_REVOKED => Alert::CERTIFICATE_REVOKED,
+            Self::CERT_HAS_EXPIRED | Self::CRL_HAS_EXPIRED => Alert::CERTIFICATE_EXPIRED,
+            Self::CERT_SIGNATURE_FAILURE | Self::CRL_SIGNATURE_FAILURE => Alert::DECRYPT_ERROR,
+            Self::INVALID_PURPOSE => Alert::UNSUPPORTED_CERTIFICATE,
+            Self::APPLICATION_VERIFICATION => Alert::HANDSHAKE_FAILURE,
+            Self::UNSPECIFIED | Self::OUT_OF_MEM | Self::INVALID_CALL | Self::STORE_LOOKUP => {
+                Alert::INTERNAL_ERROR
+            }
+            Self::CERT_CHAIN_TOO_LONG
+            | Self::DEPTH_ZERO_SELF_SIGNED_CERT
+            | Self::INVALID_CA
+            | Self::PATH_LENGTH_EXCEEDED
+            | Self::SELF_SIGNED_CERT_IN_CHAIN
+            | Self::UNABLE_TO_GET_CRL
+            | Self::UNABLE_TO_GET_CRL_ISSUER
+            | Self::UNABLE_TO_GET_ISSUER_CERT
+            | Self::UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+            | Self::UNABLE_TO_VERIFY_LEAF_SIGNATURE => Alert::UNKNOWN_CA,
+            Self::CA_KEY_TOO_SMALL
+            | Self::EC_KEY_EXPLICIT_PARAMS
+            | Self::CA_MD_TOO_WEAK
+            | Self::CERT_NOT_YET_VALID
+            | Self::CERT_REJECTED
+            | Self::CERT_UNTRUSTED
+            | Self::CRL_NOT_YET_VALID
+            | Self::DANE_NO_MATCH
+            | Self::EE_KEY_TOO_SMALL
+            | Self::EMAIL_MISMATCH
+            | Self::ERROR_IN_CERT_NOT_AFTER_FIELD
+            | Self::ERROR_IN_CERT_NOT_BEFORE_FIELD
+            | Self::ERROR_IN_CRL_LAST_UPDATE_FIELD
+            | Self::ERROR_IN_CRL_NEXT_UPDATE_FIELD
+            | Self::HOSTNAME_MISMATCH
+            | Self::IP_ADDRESS_MISMATCH
+            | Self::UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY
+            | Self::UNABLE_TO_DECRYPT_CERT_SIGNATURE
+            | Self::UNABLE_TO_DECRYPT_CRL_SIGNATURE => Alert::BAD_CERTIFICATE,
+            _ => Alert::CERTIFICATE_UNKNOWN,
+        }
+    }
+
+    /// What would have been accepted, where the code alone tells it.
+    fn expectation(self) -> Option<&'static str> {
+        Some(match self {
+            Self::CERT_HAS_EXPIRED | Self::CERT_NOT_YET_VALID => "one that is valid now",
+            Self::UNABLE_TO_GET_ISSUER_CERT
+            | Self::UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+            | Self::UNABLE_TO_VERIFY_LEAF_SIGNATURE
+            | Self::DEPTH_ZERO_SELF_SIGNED_CERT
+            | Self::SELF_SIGNED_CERT_IN_CHAIN
+            | Self::CERT_UNTRUSTED => "a chain to a trust anchor",
+            Self::CERT_SIGNATURE_FAILURE => "the signature of its issuer",
+            Self::INVALID_PURPOSE => "one that its issuer made for this purpose",
+            Self::INVALID_CA | Self::KEYUSAGE_NO_CERTSIGN => "one that may issue certificates",
+            Self::PATH_LENGTH_EXCEEDED | Self::CERT_CHAIN_TOO_LONG => "a shorter chain",
+            Self::EE_KEY_TOO_SMALL | Self::CA_KEY_TOO_SMALL => "a key of the security level",
+            Self::CA_MD_TOO_WEAK => "a signature of the security level",
+            Self::CERT_REVOKED => "one that is not revoked",
+            Self::UNABLE_TO_GET_CRL | Self::UNABLE_TO_GET_CRL_ISSUER => "a revocation list of its issuer",
+            Self::CRL_HAS_EXPIRED | Self::CRL_NOT_YET_VALID => "a revocation list that is valid now",
+            Self::PERMITTED_VIOLATION | Self::EXCLUDED_VIOLATION => "names that its CA may certify",
+            Self::UNHANDLED_CRITICAL_EXTENSION => "no critical extension that is unknown",
+            Self::NO_EXPLICIT_POLICY => "one of the demanded policies",
+            _ => return None,
+        })
+    }
+}
+
 /// Which certificate was refused in a handshake, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Display` is one line: the reason, the certificate, and what was expected instead.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct VerifyFailure {
     /// The reason.
     pub error: VerifyError,
     /// The place in the chain, 0 for the peer's own certificate, where it is known.
     pub depth: Option<u32>,
-    /// The refused certificate's subject in RFC 2253 form, for display.
-    pub subject: Option<String>,
-    /// The refused certificate in DER.
-    pub certificate: Option<Vec<u8>>,
+    /// The refused certificate, where it is about one.
+    pub certificate: Option<X509>,
     /// The names or the address that the peer's certificate should have borne.
     pub expected: Vec<String>,
+    /// The names that the peer's own certificate bears, for display.
+    pub presented: Vec<String>,
+    /// The alert that was sent to the peer.
+    pub alert: Option<Alert>,
+    /// What the code does not say, such as that no pin fits.
+    pub detail: Option<String>,
+}
+
+impl VerifyFailure {
+    pub(crate) fn new(error: VerifyError, depth: Option<u32>, certificate: Option<X509>) -> Self {
+        let (expected, presented) = (Vec::new(), Vec::new());
+        Self { error, depth, certificate, expected, presented, alert: None, detail: None }
+    }
+
+    /// The refused certificate's subject in the form of RFC 2253, for display.
+    pub fn subject(&self) -> Option<String> {
+        self.certificate.as_ref().map(|certificate| certificate.subject_name().to_string())
+    }
+
+    /// Whether it is the names that do not fit.
+    fn is_about_names(&self) -> bool {
+        [VerifyError::HOSTNAME_MISMATCH, VerifyError::IP_ADDRESS_MISMATCH, VerifyError::EMAIL_MISMATCH]
+            .contains(&self.error)
+    }
+
+    /// Of the certificate, what the reason is about.
+    fn fmt_certificate(&self, certificate: &X509Ref, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, ", subject {:?}", certificate.subject_name().to_string())?;
+        match self.error {
+            VerifyError::CERT_HAS_EXPIRED => write!(f, ", valid until {}", certificate.not_after()),
+            VerifyError::CERT_NOT_YET_VALID => write!(f, ", valid from {}", certificate.not_before()),
+            VerifyError::UNABLE_TO_GET_ISSUER_CERT
+            | VerifyError::UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+            | VerifyError::UNABLE_TO_VERIFY_LEAF_SIGNATURE
+            | VerifyError::UNABLE_TO_GET_CRL
+            | VerifyError::CERT_SIGNATURE_FAILURE
+            | VerifyError::CERT_REVOKED => {
+                write!(f, ", issuer {:?}", certificate.issuer_name().to_string())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl fmt::Display for VerifyFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the peer's certificate was refused: {}", self.error)?;
+        if let Some(detail) = &self.detail {
+            write!(f, ": {detail}")?;
+        }
         if let Some(depth) = self.depth {
             write!(f, " at depth {depth}")?;
         }
-        if let Some(subject) = &self.subject {
-            write!(f, ", subject {subject:?}")?;
+        if let Some(certificate) = &self.certificate {
+            self.fmt_certificate(certificate, f)?;
         }
-        let names =
-            [VerifyError::HOSTNAME_MISMATCH, VerifyError::IP_ADDRESS_MISMATCH, VerifyError::EMAIL_MISMATCH];
-        if names.contains(&self.error) && !self.expected.is_empty() {
-            write!(f, ", expected {}", self.expected.join(" or "))?;
+        if self.is_about_names() {
+            if !self.expected.is_empty() {
+                write!(f, ", expected {}", self.expected.join(" or "))?;
+            }
+            match self.presented.as_slice() {
+                [] => f.write_str(", presented no name")?,
+                names => write!(f, ", presented {}", names.join(", "))?,
+            }
+        } else if let Some(expectation) = self.error.expectation() {
+            write!(f, ", expected {expectation}")?;
         }
         Ok(())
     }

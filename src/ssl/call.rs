@@ -167,14 +167,18 @@ impl SslRef {
         let error = VerifyError(c_int::try_from(result).unwrap_or(VerifyError::UNSPECIFIED.0));
         let error = if status { VerifyError::OCSP_VERIFY_FAILED } else { error };
         let recorded = State::of_mut(self).ok().and_then(State::take_refusal);
-        let failure = recorded.unwrap_or(VerifyFailure {
-            error,
-            depth: None,
-            subject: None,
-            certificate: None,
-            expected: Vec::new(),
-        });
-        Some(VerifyFailure { expected: self.expected_names(), ..failure })
+        let failure = recorded.unwrap_or_else(|| VerifyFailure::new(error, None, None));
+        // libssl takes the alert from the last verdict, which need not be the first complaint.
+        let alert = match (malformed, status) {
+            (true, _) => None,
+            (_, true) => Some(Alert::BAD_CERTIFICATE_STATUS_RESPONSE),
+            _ => Some(error.alert()),
+        };
+        let mut expected = self.expected_names();
+        // SAFETY: the object is live and lends its parameters, which lend the text (get0), copied at once.
+        let email = unsafe { strings::lossy(ext::X509_VERIFY_PARAM_get0_email(sys::SSL_get0_param(ssl))) };
+        expected.extend((!email.is_empty()).then_some(email));
+        Some(VerifyFailure { expected, alert, ..failure })
     }
 
     /// The names that this object verifies its peer's certificate against.

@@ -10,7 +10,7 @@ use openssl_sys_ext as ext;
 
 use super::SslRef;
 use super::state::State;
-use crate::context::{InfoEvent, Message, ProtocolVersion, run};
+use crate::context::{InfoEvent, Message, ProtocolVersion, SecurityRule, run};
 use crate::error::Error;
 use crate::ffi::{bytes, compat};
 use crate::x509::mem::MemBio;
@@ -30,6 +30,7 @@ pub(crate) struct SslCallbacks {
     message: Option<Watch>,
     trace: Option<Trace>,
     extensions: Option<Extensions>,
+    pub(super) security: Option<SecurityRule>,
 }
 
 /// An extension that the peer sent, as it came.

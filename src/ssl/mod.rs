@@ -18,11 +18,14 @@ mod name;
 mod nid;
 mod peer;
 mod randoms;
+mod security;
 mod sigalgs;
 pub(crate) mod state;
 mod states;
 mod status;
+mod store;
 mod transport;
+mod verify_param;
 mod versions;
 
 use std::fmt;

@@ -15,7 +15,6 @@ impl SslRef {
     ///
     /// C: [`SSL_get1_peer_certificate(3)`](https://docs.openssl.org/master/man3/SSL_get_peer_certificate/)
     #[doc(alias = "SSL_get1_peer_certificate")]
-    #[doc(alias = "SSL_get0_peer_certificate")]
     #[doc(alias = "SSL_get_peer_certificate")]
     pub fn peer_certificate(&self) -> Option<X509> {
         // SAFETY: the object is live, and gives a reference of our own (get1), or NULL.
@@ -23,6 +22,17 @@ impl SslRef {
             let certificate = sys::SSL_get1_peer_certificate(self.as_ptr());
             (!certificate.is_null()).then(|| X509::from_ptr(certificate))
         }
+    }
+
+    /// The peer's certificate, lent: see [`peer_certificate`](Self::peer_certificate).
+    ///
+    /// C: [`SSL_get0_peer_certificate(3)`](https://docs.openssl.org/master/man3/SSL_get_peer_certificate/)
+    #[doc(alias = "SSL_get0_peer_certificate")]
+    pub fn peer_certificate_ref(&self) -> Option<&X509Ref> {
+        // SAFETY: the object is live and lends the certificate (get0), or NULL.
+        let certificate = unsafe { ext::SSL_get0_peer_certificate(self.as_ptr()) };
+        // SAFETY: not NULL; the object's session keeps it, which only what takes `&mut self` replaces.
+        (!certificate.is_null()).then(|| unsafe { X509Ref::from_ptr(certificate) })
     }
 
     /// The certificates that the peer sent, in its order. On a client the first is the server's own; on a server the
@@ -53,6 +63,25 @@ impl SslRef {
         // SAFETY: the object is live, and the call only reads it.
         let result: c_long = unsafe { sys::SSL_get_verify_result(self.as_ptr()) };
         VerifyError(c_int::try_from(result).unwrap_or(VerifyError::UNSPECIFIED.0))
+    }
+
+    /// Sets what [`verify_result`](Self::verify_result) tells, and what goes into the session: whoever asks later believes
+    /// it.
+    ///
+    /// C: [`SSL_set_verify_result(3)`](https://docs.openssl.org/master/man3/SSL_set_verify_result/)
+    #[doc(alias = "SSL_set_verify_result")]
+    pub fn danger_set_verify_result(&mut self, result: VerifyError) {
+        // SAFETY: the object is live and borrowed for writing.
+        unsafe { ext::SSL_set_verify_result(self.as_ptr(), c_long::from(result.0)) };
+    }
+
+    /// Whether the object has a verify callback, of this crate's (which also keeps what errors tell) or of C's.
+    ///
+    /// C: [`SSL_get_verify_callback(3)`](https://docs.openssl.org/master/man3/SSL_CTX_get_verify_mode/)
+    #[doc(alias = "SSL_get_verify_callback")]
+    pub fn has_verify_callback(&self) -> bool {
+        // SAFETY: the object is live, and the call only reads it.
+        unsafe { ext::SSL_get_verify_callback(self.as_ptr()) }.is_some()
     }
 
     /// What is demanded of the peer.

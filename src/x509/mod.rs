@@ -17,6 +17,7 @@ pub(crate) mod stack;
 mod store;
 mod time;
 mod usage;
+mod verify;
 
 pub use certificate::{X509, X509Ref};
 pub use certificate_fields::SignatureInfo;
@@ -26,12 +27,16 @@ pub use general_name::GeneralName;
 pub use key::{PKey, PKeyRef};
 pub use name::{X509Name, X509NameEntry, X509NameRef};
 pub use oid::Oid;
-pub use param::{X509VerifyParam, X509VerifyParamRef};
+pub use param::{
+    HostFlags, InheritFlags, VerifyFlags, X509Purpose, X509Trust, X509VerifyParam, X509VerifyParamRef,
+};
 pub use serial::SerialNumber;
-pub use store::{X509Store, X509StoreRef};
+pub use store::{X509Store, X509StoreBuilder, X509StoreRef};
 pub use usage::ExtendedKeyUsage;
+pub use verify::{ChainVerifier, ChainView, VerifiedChain};
 
 pub(crate) use stack::Stack;
+pub(crate) use store::{DefaultPlaces, Lookup, Record};
 
 use std::path::Path;
 

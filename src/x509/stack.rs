@@ -76,3 +76,24 @@ pub(crate) unsafe fn collect<S, T: ForeignType>(
     // SAFETY: by this function's contract.
     unsafe { entries::<S, T::CType>(stack) }.filter_map(own).collect()
 }
+
+/// A stack that owns its entries, for a call that takes both over (set0).
+pub(crate) fn owned<T: ForeignType>(entries: Vec<T>) -> Result<*mut sys::OPENSSL_STACK, Error> {
+    // The entries are C's only once all of them are on the stack.
+    let stack = Stack::new(&entries)?;
+    let pointer = if entries.is_empty() {
+        // SAFETY: has no requirements.
+        let empty = unsafe { sys::OPENSSL_sk_new_null() };
+        if empty.is_null() {
+            return Err(Error::from_queue("OPENSSL_sk_new_null"));
+        }
+        empty
+    } else {
+        stack.as_ptr()
+    };
+    std::mem::forget(stack);
+    entries.into_iter().for_each(|entry| {
+        let _ = entry.into_ptr();
+    });
+    Ok(pointer)
+}
