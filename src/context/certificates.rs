@@ -141,7 +141,7 @@ impl SslContextBuilderRef {
     ///
     /// [`ErrorKind::Refused`] for what cannot be parsed, and as [`use_certificate`](Self::use_certificate).
     pub fn use_certificate_chain_pem(&mut self, pem: &[u8]) -> Result<(), Error> {
-        let certificates = X509::stack_from_pem(pem)?;
+        let certificates = X509::stack_from_pem_in(self.lib_context(), pem)?;
         let Some((certificate, chain)) = certificates.split_first() else {
             return Err(
                 Error::new(ErrorKind::InvalidInput, "SSL_CTX_use_certificate").with_detail("no certificate")
@@ -175,8 +175,8 @@ impl SslContextBuilderRef {
     pub fn use_certificate_file(&mut self, path: impl AsRef<Path>, format: FileFormat) -> Result<(), Error> {
         let bytes = read_file("SSL_CTX_use_certificate_file", path.as_ref())?;
         let certificate = match format {
-            FileFormat::Pem => X509::from_pem(&bytes)?,
-            FileFormat::Der => X509::from_der(&bytes)?,
+            FileFormat::Pem => X509::from_pem_in(self.lib_context(), &bytes)?,
+            FileFormat::Der => X509::from_der_in(self.lib_context(), &bytes)?,
         };
         self.use_certificate(&certificate)
     }
@@ -193,8 +193,8 @@ impl SslContextBuilderRef {
     pub fn use_private_key_file(&mut self, path: impl AsRef<Path>, format: FileFormat) -> Result<(), Error> {
         let bytes = read_file("SSL_CTX_use_PrivateKey_file", path.as_ref())?;
         let key = match format {
-            FileFormat::Pem => PKey::from_pem(&bytes, None)?,
-            FileFormat::Der => PKey::from_der(&bytes)?,
+            FileFormat::Pem => PKey::from_pem_in(self.lib_context(), &bytes, None)?,
+            FileFormat::Der => PKey::from_der_in(self.lib_context(), &bytes)?,
         };
         self.use_private_key(&key)
     }
