@@ -13,7 +13,8 @@ use super::{Lookup, X509StoreBuilder};
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::{compat, strings};
 use crate::library::LibContext;
-use crate::x509::mem::{MemBio, Passphrase, passphrase};
+use crate::x509::mem::MemBio;
+use crate::x509::passphrase::{Secret, answer};
 use crate::x509::{X509, X509Crl, X509CrlRef, X509Ref, read_file};
 
 /// # Safety
@@ -70,7 +71,7 @@ fn all<T>(call: &'static str, pem: &[u8], next: impl Fn(&MemBio<'_>) -> Option<T
 
 fn certificates(lib: LibContext, pem: &[u8]) -> Result<Vec<X509>, Error> {
     all("PEM_read_bio_X509_AUX", pem, |bio| {
-        let mut none: Passphrase<'_> = None;
+        let mut none = Secret::none();
         // SAFETY: the context lives as long as the process. C fills the certificate, or takes it away and leaves NULL; the
         // callback gets a pointer to a local of the type it expects.
         unsafe {
@@ -78,8 +79,8 @@ fn certificates(lib: LibContext, pem: &[u8]) -> Result<Vec<X509>, Error> {
             if certificate.is_null() {
                 return None;
             }
-            let (user, place) = ((&raw mut none).cast(), &raw mut certificate);
-            if ext::PEM_read_bio_X509_AUX(bio.as_ptr(), place, Some(passphrase), user).is_null() {
+            let (user, place) = (none.as_ptr(), &raw mut certificate);
+            if ext::PEM_read_bio_X509_AUX(bio.as_ptr(), place, Some(answer), user).is_null() {
                 sys::X509_free(certificate);
                 return None;
             }
@@ -95,15 +96,15 @@ fn crls(lib: LibContext, pem: &[u8]) -> Result<Vec<X509Crl>, Error> {
         return Ok(Vec::new());
     }
     all("PEM_read_bio_X509_CRL", pem, |bio| {
-        let mut none: Passphrase<'_> = None;
+        let mut none = Secret::none();
         // SAFETY: as for certificates.
         unsafe {
             let mut crl = ext::X509_CRL_new_ex(lib.as_ptr(), lib.properties_ptr());
             if crl.is_null() {
                 return None;
             }
-            let (user, place) = ((&raw mut none).cast(), &raw mut crl);
-            if sys::PEM_read_bio_X509_CRL(bio.as_ptr(), place, Some(passphrase), user).is_null() {
+            let (user, place) = (none.as_ptr(), &raw mut crl);
+            if sys::PEM_read_bio_X509_CRL(bio.as_ptr(), place, Some(answer), user).is_null() {
                 sys::X509_CRL_free(crl);
                 return None;
             }
