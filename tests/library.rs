@@ -8,11 +8,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, thread};
 
+use libssl::context::{ServerNameDecision, SpkiPin, SslVerifyMode};
 use libssl::library::Provider;
-use libssl::{Error, ErrorKind, LibContext, Ssl, SslContext, SslMethod, TrustAnchors, library};
+use libssl::x509::{X509, X509Purpose, X509StoreBuilder};
+use libssl::{
+    Error, ErrorKind, Identity, LibContext, ProtocolVersion, Ssl, SslContext, SslMethod, TrustAnchors,
+    library,
+};
 
 use commands::{Ended, Files, openssl, run};
-use common::{client_ssl, identity, pki, shake, shake_over};
+use common::{Made, client_ssl, identity, pki, shake, shake_over};
 
 /// The `openssl` command, if it is of the very library that runs here: the system's, unless this test was built or
 /// started with another.
@@ -380,4 +385,125 @@ fn an_unbuilt_context_goes_with_its_builder() {
     builder.load_provider("default").expect("a provider");
     assert_eq!(builder.providers().expect("a list").len(), 1);
     drop(builder);
+}
+
+/// Runs a test in a process of its own whose default context has the configuration `config`.
+fn under(test: &str, config: &str, inner: impl FnOnce()) {
+    const CHILD: &str = "LIBSSL_TEST_CHILD";
+    if env::var_os(CHILD).is_some() {
+        return inner();
+    }
+    let files = Files::new(&[("openssl.cnf", config)]);
+    let mut command = Command::new(env::current_exe().expect("this test"));
+    command.args(["--exact", test, "--nocapture"]);
+    let ended = run(command.env(CHILD, "1").env("OPENSSL_CONF", files.path("openssl.cnf")));
+    assert!(ended.status.success() && ended.stdout.contains("1 passed"), "{ended:#?}");
+}
+
+/// A default context in which nothing can be found.
+const NOTHING: &str = "
+openssl_conf = all
+[all]
+providers = loaded
+[loaded]
+null = it
+[it]
+activate = 1
+";
+
+/// The provider to test with: `default`, or the FIPS module where the suite runs under it.
+fn provider() -> &'static str {
+    if env::var_os("LIBSSL_TEST_FIPS").is_some() { "fips" } else { "default" }
+}
+
+/// A context of its own that has all it needs, where the default one has nothing.
+fn elsewhere() -> LibContext {
+    let mut builder = LibContext::builder().expect("a context");
+    match env::var_os("LIBSSL_TEST_FIPS") {
+        Some(config) => builder.load_config(config).expect("the FIPS module"),
+        None => builder.load_provider("default").expect("a provider"),
+    }
+    builder.build()
+}
+
+/// The hash of the good server's certificate.
+fn server_hash(lib: LibContext) -> [u8; 32] {
+    let certificate = X509::from_der_in(lib, &pki().localhost.der).expect("a certificate");
+    certificate.sha256_fingerprint_in(lib).expect("a hash")
+}
+
+#[test]
+fn nothing_is_fetched_from_the_default_context_for_another() {
+    under("nothing_is_fetched_from_the_default_context_for_another", NOTHING, || {
+        let nowhere = LibContext::default();
+        nowhere.provider_of_digest("SHA2-256").expect_err("the default context has nothing");
+        SslContext::builder(SslMethod::tls()).expect_err("the default context has nothing");
+
+        let lib = elsewhere();
+        let pki = pki();
+        let own = |made: &Made| {
+            Identity::from_pem_in(lib, made.chain_pem.as_bytes(), made.key_pem.as_bytes())
+                .expect("an identity")
+        };
+        let ca = TrustAnchors::Pem(pki.ca_pem.as_bytes());
+        for version in [ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3] {
+            let server = own(&pki.localhost);
+            let mut servers = SslContext::server_in(lib, &server).expect("a server");
+            servers.set_max_proto_version(Some(version)).expect("a version");
+            // Whoever judges clients names its sessions at random, also where they are switched.
+            servers.trust(ca).expect("roots");
+            servers.set_verify(SslVerifyMode::PEER).expect("a mode");
+            let mut others = SslContext::server_in(lib, &server).expect("a server");
+            others.trust(ca).expect("roots");
+            others.set_verify(SslVerifyMode::PEER).expect("a mode");
+            let others = others.build();
+            servers
+                .set_tlsext_servername_callback(move |hello| {
+                    hello.set_context(&others).expect("a switch");
+                    ServerNameDecision::Ack
+                })
+                .expect("a callback");
+            let mut clients = SslContext::client_trusting_in(lib, ca).expect("a client");
+            clients.use_identity(&own(&pki.client)).expect("an identity");
+            let pin = SpkiPin::from_sha256(server.certificate().spki_sha256_in(lib).expect("a hash"));
+            clients.set_spki_pins(&[pin]).expect("a pin");
+            let (client, server) = shake(&clients.build(), &servers.build());
+            let client = client.expect("a connected client");
+            server.expect("a connected server");
+            let peer = client.ssl().peer_certificate().expect("a certificate");
+            let own = server_hash(lib);
+            assert_eq!(peer.sha256_fingerprint_in(lib).expect("a hash"), own);
+        }
+        let store = X509StoreBuilder::new_in(lib).and_then(|mut store| {
+            store.add_pem(pki.ca_pem.as_bytes())?;
+            store.build()
+        });
+        let store = store.expect("a store");
+        let certificate = X509::from_der_in(lib, &pki.localhost.der).expect("a certificate");
+        store
+            .verify_chain(&certificate)
+            .lib(lib)
+            .purpose(X509Purpose::SSL_SERVER)
+            .verify()
+            .expect("a good chain");
+    });
+}
+
+#[test]
+fn the_suite_runs_under_fips_where_it_is_meant_to() {
+    let lib = LibContext::default();
+    let state = lib.fips().expect("a state");
+    if provider() == "fips" {
+        assert!(state.required && state.enforced, "{state:?}");
+        let module = state.provider.expect("the module");
+        assert!(module.running && !module.version.is_empty(), "{module:?}");
+        assert_eq!(lib.provider_of_digest("SHA2-256").expect("a digest"), "fips");
+        for digest in ["MD5", "RIPEMD160"] {
+            lib.provider_of_digest(digest).expect_err("it is not approved");
+        }
+        let error = SslContext::builder(SslMethod::tls()).expect("TLS").set_groups_list("X25519");
+        error.expect_err("it is not approved");
+    } else {
+        assert!(!state.required && !state.enforced, "{state:?}");
+    }
 }
