@@ -20,6 +20,8 @@ static SLOT: Slot<sys::SSL_CTX, Arc<Callbacks>> = Slot::new();
 pub(crate) struct Callbacks {
     /// A client does not begin a handshake without a name to verify.
     pub(crate) demands_name: bool,
+    /// The store has other holders, and cannot tell so itself.
+    pub(super) shared_store: bool,
     pub(super) verify: Option<verify::Decide>,
     pub(super) certificate: Option<certificate_callback::Choose>,
     pub(super) client_hello: Option<hello::Decide>,

@@ -10,6 +10,7 @@ use super::{
     TrustAnchors,
 };
 use crate::error::{self, Error, ErrorKind};
+use crate::library::LibContext;
 
 impl SslContext {
     /// A context with C's own defaults, and what the system's `openssl.cnf` sets: for ports. It verifies no peer.
@@ -29,11 +30,14 @@ impl SslContext {
             return Err(Error::from_queue("SSL_CTX_new"));
         }
         // SAFETY: not NULL, and the caller's own.
-        Ok(unsafe { <SslContextBuilder as ForeignType>::from_ptr(context) })
+        let mut builder = unsafe { <SslContextBuilder as ForeignType>::from_ptr(context) };
+        builder.follow_store(LibContext::default())?;
+        Ok(builder)
     }
 
     /// A client that verifies its servers: their chain against the system's roots, and their name, which every
-    /// connection must be given ([`SslRef::set_server_name`](crate::SslRef::set_server_name)).
+    /// connection must be given ([`SslRef::set_server_name`](crate::SslRef::set_server_name)). The roots are read once a
+    /// process: all clients share one [store](crate::x509::X509Store::system).
     ///
     /// It speaks TLS 1.2 and later, or what `openssl.cnf` says where that is stricter. Ciphers, groups and security
     /// level are the system's.
@@ -54,7 +58,7 @@ impl SslContext {
     pub fn client_trusting(anchors: TrustAnchors<'_>) -> Result<SslContextBuilder, Error> {
         let mut builder = Self::builder(SslMethod::tls_client())?;
         builder.raise_min_proto_version(ProtocolVersion::TLS1_2)?;
-        builder.trust(anchors)?;
+        builder.begin_with(anchors)?;
         builder.set_verify(SslVerifyMode::PEER)?;
         builder.update_callbacks(|callbacks| callbacks.demands_name = true)?;
         Ok(builder)

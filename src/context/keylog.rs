@@ -12,6 +12,7 @@ use openssl_sys_ext as ext;
 use super::callbacks::{Callbacks, run};
 use super::{ContextSettings, SslContextBuilderRef};
 use crate::error::{Error, ErrorKind};
+use crate::ffi::rights::has_more_rights_than_its_user;
 use crate::ffi::strings;
 use crate::ssl::SslRef;
 
@@ -75,12 +76,6 @@ impl SslContextBuilderRef {
 fn append(file: &Mutex<File>, line: &str) {
     let line = [line, "\n"].concat();
     let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
-}
-
-/// Whether this is a set-user-ID program or the like, whose user must not steer it through the environment.
-pub(super) fn has_more_rights_than_its_user() -> bool {
-    // SAFETY: these have no requirements.
-    unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() }
 }
 
 /// libssl has the trampoline from the present context.

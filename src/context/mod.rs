@@ -24,6 +24,7 @@ mod protocols;
 mod read_ahead;
 mod shutdown;
 mod sni;
+mod store;
 mod trust;
 mod verify;
 mod versions;
@@ -140,7 +141,8 @@ impl SslContextBuilderRef {
     ///
     /// # Safety
     ///
-    /// `context` is live for `'a`, and nobody else uses it for as long, nor an `SSL` that was made from it.
+    /// `context` is live for `'a`, and nobody else uses it for as long, nor an `SSL` that was made from it, nor a store in
+    /// it that C made.
     pub unsafe fn from_ptr_mut<'a>(context: *mut sys::SSL_CTX) -> &'a mut Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr_mut(context) }

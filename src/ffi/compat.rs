@@ -5,6 +5,7 @@
 pub(crate) mod bio;
 pub(crate) mod context;
 pub(crate) mod ssl;
+pub(crate) mod verify;
 
 use std::sync::OnceLock;
 

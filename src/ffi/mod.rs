@@ -6,6 +6,7 @@ pub(crate) mod compat;
 pub(crate) mod errno;
 pub(crate) mod ex_data;
 pub(crate) mod panics;
+pub(crate) mod rights;
 pub(crate) mod strings;
 
 pub use openssl_sys::{

@@ -21,6 +21,7 @@ mod randoms;
 mod sigalgs;
 pub(crate) mod state;
 mod states;
+mod store;
 mod transport;
 mod versions;
 

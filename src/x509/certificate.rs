@@ -136,7 +136,7 @@ impl X509 {
 }
 
 /// Whether the newest error says that no further PEM block is there.
-fn ended() -> bool {
+pub(super) fn ended() -> bool {
     // SAFETY: reads this thread's queue.
     let code = unsafe { sys::ERR_peek_last_error() };
     sys::ERR_GET_LIB(code) == sys::ERR_LIB_PEM && sys::ERR_GET_REASON(code) == PEM_NO_START_LINE

@@ -8,15 +8,20 @@ mod name;
 mod param;
 pub(crate) mod stack;
 mod store;
+mod verify;
 
 pub use certificate::{X509, X509Ref};
 pub use crl::{X509Crl, X509CrlRef};
 pub use key::{PKey, PKeyRef};
 pub use name::{X509Name, X509NameRef};
-pub use param::{X509VerifyParam, X509VerifyParamRef};
-pub use store::{X509Store, X509StoreRef};
+pub use param::{
+    HostFlags, InheritFlags, VerifyFlags, X509Purpose, X509Trust, X509VerifyParam, X509VerifyParamRef,
+};
+pub use store::{X509Store, X509StoreBuilder, X509StoreRef};
+pub use verify::{ChainVerifier, ChainView, VerifiedChain};
 
 pub(crate) use stack::Stack;
+pub(crate) use store::{DefaultPlaces, Lookup, Record};
 
 use std::path::Path;
 

@@ -1,4 +1,10 @@
-//! Stores: the certificates and revocation lists that chains are verified with.
+//! Stores: the certificates and revocation lists that chains are verified with. [`X509StoreBuilder`] fills one,
+//! [`X509Store`] is settled.
+
+mod builder;
+mod fill;
+mod record;
+mod system;
 
 use std::fmt;
 
@@ -6,10 +12,21 @@ use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+pub use builder::X509StoreBuilder;
+
+pub(crate) use record::{Lookup, Record};
+pub(crate) use system::DefaultPlaces;
+
+use super::{X509, X509VerifyParamRef, stack};
+use crate::error::{self, Error};
+
 // `Send` and `Sync`: an X509_STORE counts its references atomically and locks what lookups add to it. There is no setter
 // here, and no view of its objects (get0), which a lookup in another thread may change.
 foreign_type! {
-    /// A store whose contents are settled. A clone is one more reference to the same object.
+    /// A store whose contents are settled: nothing here changes it any more. A clone is one more reference to the same
+    /// object, to share between contexts and threads.
+    ///
+    /// What directories hold is looked up when it is needed, and kept.
     #[doc(alias = "X509_STORE")]
     pub unsafe type X509Store: Send + Sync {
         type CType = sys::X509_STORE;
@@ -59,11 +76,52 @@ impl X509StoreRef {
     pub fn as_ptr(&self) -> *mut sys::X509_STORE {
         ForeignTypeRef::as_ptr(self)
     }
+
+    /// The certificates in the store. Those in directories and behind URIs are among them once they have been looked up.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unspecified`](crate::ErrorKind::Unspecified) if OpenSSL cannot allocate.
+    ///
+    /// C: [`X509_STORE_get1_all_certs(3)`](https://docs.openssl.org/master/man3/X509_STORE_get0_param/)
+    #[doc(alias = "X509_STORE_get1_all_certs")]
+    pub fn certificates(&self) -> Result<Vec<X509>, Error> {
+        error::clear();
+        // SAFETY: the store is live and locks itself; the stack and its references are ours (get1).
+        let certificates = unsafe { sys::X509_STORE_get1_all_certs(self.as_ptr()) };
+        if certificates.is_null() {
+            return Err(Error::from_queue("X509_STORE_get1_all_certs"));
+        }
+        // SAFETY: the stack is live and ours; each entry is a reference that the caller's certificate takes over.
+        let list = unsafe {
+            stack::collect(certificates, |certificate| Some(<X509 as ForeignType>::from_ptr(certificate)))
+        };
+        // SAFETY: the stack is ours, its entries have owners now, and it is freed once.
+        unsafe { sys::OPENSSL_sk_free(certificates.cast()) };
+        Ok(list)
+    }
+
+    /// The settings that verifications with this store begin with.
+    ///
+    /// C: [`X509_STORE_get0_param(3)`](https://docs.openssl.org/master/man3/X509_STORE_get0_param/)
+    #[doc(alias = "X509_STORE_get0_param")]
+    pub fn param(&self) -> &X509VerifyParamRef {
+        // SAFETY: the store is live and lends its settings (get0), which every store has and nobody changes any more.
+        unsafe { X509VerifyParamRef::from_ptr(ext::X509_STORE_get0_param(self.as_ptr())) }
+    }
 }
 
 impl fmt::Debug for X509StoreRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("X509Store").finish_non_exhaustive()
+        let mut debug = f.debug_struct("X509Store");
+        if let Ok(certificates) = self.certificates() {
+            debug.field("certificates", &certificates.len());
+        }
+        // SAFETY: the store is live, and its record is settled with it.
+        if let Some(record) = unsafe { Record::of(self.as_ptr()) } {
+            debug.field("lookups", &record.lookups);
+        }
+        debug.field("param", &self.param()).finish_non_exhaustive()
     }
 }
 

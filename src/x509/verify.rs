@@ -1,0 +1,449 @@
+//! Verifying a chain without a connection.
+
+use std::ffi::{c_int, c_void};
+use std::fmt;
+use std::ptr;
+use std::sync::OnceLock;
+
+use foreign_types::ForeignType;
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+use super::stack::{self, Stack};
+use super::{X509, X509Crl, X509Purpose, X509Ref, X509StoreRef, X509VerifyParamRef};
+use crate::context::run;
+use crate::error::{self, Error, ErrorKind, ErrorStack, VerifyError, VerifyFailure};
+use crate::ffi::panics;
+use crate::library::LibContext;
+
+const CALL: &str = "X509_verify_cert";
+
+impl X509StoreRef {
+    /// Begins to verify a certificate: whether a chain leads from it to this store, and whether it is what it should be.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), libssl::Error> {
+    /// use libssl::x509::{X509, X509Purpose, X509Store, X509VerifyParam};
+    ///
+    /// fn is_server(store: &X509Store, chain: &[X509], name: &str) -> Result<(), libssl::Error> {
+    ///     let [certificate, above @ ..] = chain else { return Ok(()) };
+    ///     let mut param = X509VerifyParam::new()?;
+    ///     param.set_host(name)?;
+    ///     let verified = store
+    ///         .verify_chain(certificate)
+    ///         .untrusted(above)
+    ///         .purpose(X509Purpose::SSL_SERVER)
+    ///         .param(&param)
+    ///         .verify()?;
+    ///     println!("{} certificates up to the root", verified.chain().len());
+    ///     Ok(())
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// C: [`X509_verify_cert(3)`](https://docs.openssl.org/master/man3/X509_verify_cert/)
+    #[doc(alias = "X509_verify_cert")]
+    #[doc(alias = "X509_STORE_CTX_init")]
+    pub fn verify_chain<'a>(&'a self, certificate: &'a X509Ref) -> ChainVerifier<'a> {
+        ChainVerifier {
+            store: self,
+            certificate,
+            untrusted: &[],
+            crls: &[],
+            param: None,
+            purpose: None,
+            auth_level: 0,
+            lib: LibContext::default(),
+            decide: None,
+        }
+    }
+}
+
+type Closure<'a> = Box<dyn FnMut(&mut ChainView<'_>) -> bool + 'a>;
+
+/// A verification that is still to be made.
+#[must_use = "nothing is verified before `verify`"]
+pub struct ChainVerifier<'a> {
+    store: &'a X509StoreRef,
+    certificate: &'a X509Ref,
+    untrusted: &'a [X509],
+    crls: &'a [X509Crl],
+    param: Option<&'a X509VerifyParamRef>,
+    purpose: Option<X509Purpose>,
+    auth_level: u32,
+    lib: LibContext,
+    decide: Option<(Closure<'a>, bool)>,
+}
+
+impl<'a> ChainVerifier<'a> {
+    /// Certificates that may stand in the chain, in any order; they are trusted for nothing.
+    pub fn untrusted(mut self, certificates: &'a [X509]) -> Self {
+        self.untrusted = certificates;
+        self
+    }
+
+    /// Revocation lists beside those in the store. They count with [`VerifyFlags::CRL_CHECK`](super::VerifyFlags).
+    ///
+    /// C: [`X509_STORE_CTX_set0_crls(3)`](https://docs.openssl.org/master/man3/X509_STORE_CTX_new/)
+    #[doc(alias = "X509_STORE_CTX_set0_crls")]
+    pub fn crls(mut self, crls: &'a [X509Crl]) -> Self {
+        self.crls = crls;
+        self
+    }
+
+    /// Settings that go before the store's own.
+    ///
+    /// C: [`X509_STORE_CTX_get0_param(3)`](https://docs.openssl.org/master/man3/X509_STORE_CTX_new/)
+    #[doc(alias = "X509_STORE_CTX_get0_param")]
+    pub fn param(mut self, param: &'a X509VerifyParamRef) -> Self {
+        self.param = Some(param);
+        self
+    }
+
+    /// What the certificate is to be used for, whatever the settings say; and what the root must be trusted for, where
+    /// they do not say.
+    ///
+    /// C: [`X509_STORE_CTX_set_purpose(3)`](https://docs.openssl.org/master/man3/X509_STORE_CTX_new/)
+    #[doc(alias = "X509_STORE_CTX_set_purpose")]
+    pub fn purpose(mut self, purpose: X509Purpose) -> Self {
+        self.purpose = Some(purpose);
+        self
+    }
+
+    /// The security level that keys and signatures in the chain must have at the least. Without it and the settings'
+    /// own there is none.
+    pub fn auth_level(mut self, level: u32) -> Self {
+        self.auth_level = level;
+        self
+    }
+
+    /// The library context whose algorithms verify.
+    ///
+    /// C: [`X509_STORE_CTX_new_ex(3)`](https://docs.openssl.org/master/man3/X509_STORE_CTX_new/)
+    #[doc(alias = "X509_STORE_CTX_new_ex")]
+    pub fn lib(mut self, lib: LibContext) -> Self {
+        self.lib = lib;
+        self
+    }
+
+    /// Asks `callback` about each certificate of the chain, the root first, and about each complaint. It can refuse what
+    /// OpenSSL accepts, but not accept what OpenSSL refuses.
+    ///
+    /// If it panics, the panic goes on in [`verify`](Self::verify).
+    ///
+    /// C: [`X509_STORE_CTX_set_verify_cb(3)`](https://docs.openssl.org/master/man3/X509_STORE_CTX_set_verify_cb/)
+    #[doc(alias = "X509_STORE_CTX_set_verify_cb")]
+    pub fn callback(mut self, callback: impl FnMut(&mut ChainView<'_>) -> bool + 'a) -> Self {
+        self.decide = Some((Box::new(callback), false));
+        self
+    }
+
+    /// As [`callback`](Self::callback) with C's meaning: `true` accepts the certificate, whatever OpenSSL found.
+    ///
+    /// C: [`X509_STORE_CTX_set_verify_cb(3)`](https://docs.openssl.org/master/man3/X509_STORE_CTX_set_verify_cb/)
+    #[doc(alias = "X509_STORE_CTX_set_verify_cb")]
+    pub fn danger_callback(mut self, callback: impl FnMut(&mut ChainView<'_>) -> bool + 'a) -> Self {
+        self.decide = Some((Box::new(callback), true));
+        self
+    }
+
+    /// Verifies.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Verification`] for a chain that is refused, and [`Error::verify_failure`] says at which certificate;
+    /// [`ErrorKind::InvalidInput`] without a purpose and without settings, where OpenSSL would not ask what the
+    /// certificate is for, and with settings that are [locked](super::InheritFlags::LOCKED).
+    ///
+    /// C: [`X509_verify_cert(3)`](https://docs.openssl.org/master/man3/X509_verify_cert/)
+    #[doc(alias = "X509_verify_cert")]
+    pub fn verify(self) -> Result<VerifiedChain, Error> {
+        if self.purpose.is_none() && self.param.is_none() {
+            return Err(Error::new(ErrorKind::InvalidInput, CALL)
+                .with_detail("neither a purpose nor settings were given"));
+        }
+        let (untrusted, crls) = (Stack::new(self.untrusted)?, Stack::new(self.crls)?);
+        let context = Context::new(self.lib)?;
+        // SAFETY: the context is live and ours. It keeps pointers to the store, the certificate and the stack, which all
+        // outlive it: they were bound before it, or are the caller's.
+        let done = unsafe {
+            let certificate = self.certificate.as_ptr();
+            sys::X509_STORE_CTX_init(context.0, self.store.as_ptr(), certificate, untrusted.as_ptr())
+        };
+        if done != 1 {
+            return Err(Error::from_queue("X509_STORE_CTX_init"));
+        }
+        // SAFETY: the context is live and ours, and lends its settings (get0), which nobody else has.
+        let param = unsafe { X509VerifyParamRef::from_ptr_mut(ext::X509_STORE_CTX_get0_param(context.0)) };
+        if let Some(settings) = self.param {
+            param.set_from(settings)?;
+        }
+        if self.auth_level > param.auth_level().unwrap_or_default() {
+            param.danger_set_auth_level(Some(self.auth_level));
+        }
+        if let Some(purpose) = self.purpose {
+            param.danger_set_purpose(Some(purpose))?;
+            error::clear();
+            // The purpose stands already; this sets the trust that belongs to it.
+            // SAFETY: the context is live and ours; the settings are not borrowed any more.
+            if unsafe { ext::X509_STORE_CTX_set_purpose(context.0, purpose.0) } != 1 {
+                return Err(Error::from_queue("X509_STORE_CTX_set_purpose"));
+            }
+        }
+        let mut judge = Judge { decide: self.decide, refusal: None, overruled: false };
+        // SAFETY: the context is live and ours. It keeps pointers to the stack and to the judge, which outlive the
+        // verification; the trampoline is the only one that reads the latter.
+        unsafe {
+            ext::X509_STORE_CTX_set0_crls(context.0, crls.as_ptr());
+            if ext::X509_STORE_CTX_set_ex_data(context.0, judge_index()?, (&raw mut judge).cast()) != 1 {
+                return Err(Error::from_queue("X509_STORE_CTX_set_ex_data"));
+            }
+            ext::X509_STORE_CTX_set_verify_cb(context.0, Some(decide_each));
+        }
+        error::clear();
+        // SAFETY: the context is live, ours, and was verified with never before.
+        let result = panics::enter(|| unsafe { sys::X509_verify_cert(context.0) }, || {});
+        let stack = ErrorStack::drain();
+        // SAFETY: the context is live, and the call only reads it.
+        let code = VerifyError(unsafe { sys::X509_STORE_CTX_get_error(context.0) });
+        if result == 1 && judge.refusal.is_none() && (code.is_ok() || judge.overruled) {
+            return context.chain();
+        }
+        Err(refused(judge.refusal, code, &context).with_stack(stack))
+    }
+}
+
+impl fmt::Debug for ChainVerifier<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChainVerifier")
+            .field("certificate", &self.certificate)
+            .field("untrusted", &self.untrusted)
+            .field("param", &self.param)
+            .field("purpose", &self.purpose)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A chain that was verified.
+#[derive(Clone, Debug)]
+pub struct VerifiedChain {
+    chain: Vec<X509>,
+    peer_name: Option<Vec<u8>>,
+}
+
+impl VerifiedChain {
+    /// The chain: the certificate first, and the root last.
+    ///
+    /// C: [`X509_STORE_CTX_get1_chain(3)`](https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/)
+    #[doc(alias = "X509_STORE_CTX_get1_chain")]
+    pub fn chain(&self) -> &[X509] {
+        &self.chain
+    }
+
+    /// The name in the certificate that matched, where a host name was demanded.
+    ///
+    /// C: [`X509_VERIFY_PARAM_get0_peername(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
+    #[doc(alias = "X509_VERIFY_PARAM_get0_peername")]
+    pub fn peer_name(&self) -> Option<&[u8]> {
+        self.peer_name.as_deref()
+    }
+}
+
+/// One certificate of a chain that is being verified.
+pub struct ChainView<'a> {
+    context: &'a Borrowed,
+    preverified: bool,
+    error_was_set: bool,
+}
+
+impl ChainView<'_> {
+    /// Whether OpenSSL accepts this certificate.
+    pub fn preverified(&self) -> bool {
+        self.preverified
+    }
+
+    /// Why OpenSSL refuses it. Only meaningful where [`preverified`](Self::preverified) is false.
+    ///
+    /// C: [`X509_STORE_CTX_get_error(3)`](https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/)
+    #[doc(alias = "X509_STORE_CTX_get_error")]
+    pub fn error(&self) -> VerifyError {
+        // SAFETY: C lends the context for the callback, which this view does not outlive.
+        VerifyError(unsafe { sys::X509_STORE_CTX_get_error(self.context.0) })
+    }
+
+    /// Sets the reason that a refusal will have.
+    ///
+    /// C: [`X509_STORE_CTX_set_error(3)`](https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/)
+    #[doc(alias = "X509_STORE_CTX_set_error")]
+    pub fn set_error(&mut self, error: VerifyError) {
+        self.error_was_set = true;
+        // SAFETY: as above; `&mut self` has it alone.
+        unsafe { sys::X509_STORE_CTX_set_error(self.context.0, error.0) };
+    }
+
+    /// The certificate's place in the chain; 0 is the one that is verified.
+    ///
+    /// C: [`X509_STORE_CTX_get_error_depth(3)`](https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/)
+    #[doc(alias = "X509_STORE_CTX_get_error_depth")]
+    pub fn depth(&self) -> u32 {
+        // SAFETY: as above.
+        u32::try_from(unsafe { sys::X509_STORE_CTX_get_error_depth(self.context.0) }).unwrap_or_default()
+    }
+
+    /// The certificate, where the question is about one.
+    ///
+    /// C: [`X509_STORE_CTX_get_current_cert(3)`](https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/)
+    #[doc(alias = "X509_STORE_CTX_get_current_cert")]
+    pub fn certificate(&self) -> Option<&X509Ref> {
+        // SAFETY: as above; get0.
+        let certificate = unsafe { sys::X509_STORE_CTX_get_current_cert(self.context.0) };
+        // SAFETY: not NULL; the context keeps it for the callback, which this view does not outlive.
+        (!certificate.is_null()).then(|| unsafe { X509Ref::from_ptr(certificate) })
+    }
+}
+
+impl fmt::Debug for ChainView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChainView")
+            .field("preverified", &self.preverified)
+            .field("error", &self.error())
+            .field("depth", &self.depth())
+            .field("certificate", &self.certificate())
+            .finish()
+    }
+}
+
+/// A context that C lends for a callback.
+struct Borrowed(*mut sys::X509_STORE_CTX);
+
+/// What the trampoline finds in the context.
+struct Judge<'a> {
+    decide: Option<(Closure<'a>, bool)>,
+    /// Where the first refusal was, and why.
+    refusal: Option<Refusal>,
+    /// A complaint was overruled, as the caller asked for.
+    overruled: bool,
+}
+
+struct Refusal {
+    error: VerifyError,
+    depth: u32,
+    certificate: Option<X509>,
+}
+
+/// The place of the [`Judge`] in contexts of ours. The judge is on the stack of `verify`, so it has no destructor.
+fn judge_index() -> Result<c_int, Error> {
+    static INDEX: OnceLock<c_int> = OnceLock::new();
+    if let Some(index) = INDEX.get() {
+        return Ok(*index);
+    }
+    // SAFETY: has no requirements without callbacks.
+    let index = unsafe {
+        let class = ext::CRYPTO_EX_INDEX_X509_STORE_CTX;
+        sys::CRYPTO_get_ex_new_index(class, 0, ptr::null_mut(), None, None, None)
+    };
+    if index < 0 {
+        return Err(Error::from_queue("CRYPTO_get_ex_new_index"));
+    }
+    // Of two threads that race here one index stays unused; that is all.
+    Ok(*INDEX.get_or_init(|| index))
+}
+
+/// The trampoline. The issuers of revocation lists are verified in contexts of their own, whose parent is ours.
+extern "C" fn decide_each(preverified: c_int, context: *mut sys::X509_STORE_CTX) -> c_int {
+    let Ok(index) = judge_index() else { return 0 };
+    let (mut with_judge, mut judge) = (context, ptr::null_mut::<c_void>());
+    while judge.is_null() && !with_judge.is_null() {
+        // SAFETY: C lends the context for this call, and a context holds its parents.
+        unsafe {
+            judge = sys::X509_STORE_CTX_get_ex_data(with_judge, index);
+            with_judge = ext::X509_STORE_CTX_get0_parent_ctx(with_judge);
+        }
+    }
+    // SAFETY: NULL, or the judge of the `verify` under whose frames this runs, where nobody else uses it. The lifetime of
+    // its closure covers that call.
+    let Some(judge) = (unsafe { judge.cast::<Judge<'_>>().as_mut() }) else { return 0 };
+    // Where policies are fine, C calls with 2.
+    let preverified = preverified != 0;
+    let borrowed = Borrowed(context);
+    let mut view = ChainView { context: &borrowed, preverified, error_was_set: false };
+    let accepted = match &mut judge.decide {
+        None => preverified,
+        Some((closure, overrides)) => run(|| closure(&mut view)) == Some(true) && (preverified || *overrides),
+    };
+    if accepted {
+        judge.overruled |= !preverified;
+        return 1;
+    }
+    if preverified && !view.error_was_set {
+        // An earlier complaint that the closure overruled may still stand there.
+        view.set_error(VerifyError::APPLICATION_VERIFICATION);
+    }
+    let (error, depth) = (view.error(), view.depth());
+    let certificate = view.certificate().map(ToOwned::to_owned);
+    judge.refusal.get_or_insert(Refusal { error, depth, certificate });
+    0
+}
+
+/// An `X509_STORE_CTX` of ours.
+struct Context(*mut sys::X509_STORE_CTX);
+
+impl Context {
+    fn new(lib: LibContext) -> Result<Self, Error> {
+        error::clear();
+        // SAFETY: the library context lives as long as the process.
+        let context = unsafe { ext::X509_STORE_CTX_new_ex(lib.as_ptr(), lib.properties_ptr()) };
+        if context.is_null() { Err(Error::from_queue("X509_STORE_CTX_new_ex")) } else { Ok(Self(context)) }
+    }
+
+    fn param(&self) -> &X509VerifyParamRef {
+        // SAFETY: the context is live and initialised, and lends its settings (get0), which stay for the borrow.
+        unsafe { X509VerifyParamRef::from_ptr(ext::X509_STORE_CTX_get0_param(self.0)) }
+    }
+
+    /// The chain of a verification that succeeded.
+    fn chain(&self) -> Result<VerifiedChain, Error> {
+        // SAFETY: the context is live and lends its chain (get0).
+        let chain = unsafe { sys::X509_STORE_CTX_get0_chain(self.0) };
+        // SAFETY: NULL, or a live stack of certificates, of each of which a reference is taken.
+        let chain = unsafe {
+            stack::collect(chain, |certificate| {
+                sys::X509_up_ref(certificate);
+                Some(<X509 as ForeignType>::from_ptr(certificate))
+            })
+        };
+        if chain.is_empty() {
+            return Err(Error::new(ErrorKind::Unspecified, CALL).with_detail("there is no chain"));
+        }
+        Ok(VerifiedChain { chain, peer_name: self.param().peer_name().map(<[u8]>::to_vec) })
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: ours, and freed once. What it points to is alive still.
+        unsafe { sys::X509_STORE_CTX_free(self.0) };
+    }
+}
+
+/// The error of a chain that was refused, or that could not be verified at all.
+fn refused(refusal: Option<Refusal>, code: VerifyError, context: &Context) -> Error {
+    let (error, depth, certificate) = match refusal {
+        Some(refusal) => (refusal.error, Some(refusal.depth), refusal.certificate),
+        None => (code, None, None),
+    };
+    // A failure of C's own may have no code.
+    let error = if error.is_ok() { VerifyError::UNSPECIFIED } else { error };
+    let param = context.param();
+    let texts =
+        param.hosts().into_iter().chain(param.email()).map(|name| name.to_string_lossy().into_owned());
+    let failure = VerifyFailure {
+        error,
+        depth,
+        subject: certificate.as_ref().map(|certificate| certificate.subject_name().to_string()),
+        certificate: certificate.as_ref().and_then(|certificate| certificate.to_der().ok()),
+        expected: texts.chain(param.ip().map(|address| address.to_string())).collect(),
+    };
+    Error::new(ErrorKind::Verification(error), CALL).with_verify_failure(Some(failure))
+}
