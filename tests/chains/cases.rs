@@ -1,5 +1,7 @@
 //! What is verified, and what must come out: the table that the other files fill.
 
+use std::ops::Range;
+
 use libssl::VerifyError;
 
 use super::certificates::{Certificate, Crl};
@@ -15,13 +17,11 @@ pub mod flags {
     pub const POLICY_CHECK: u64 = 0x80;
     pub const EXPLICIT_POLICY: u64 = 0x100;
     pub const INHIBIT_ANY: u64 = 0x200;
-    pub const INHIBIT_MAP: u64 = 0x400;
     pub const EXTENDED_CRL_SUPPORT: u64 = 0x1000;
     pub const USE_DELTAS: u64 = 0x2000;
     pub const CHECK_SS_SIGNATURE: u64 = 0x4000;
     pub const SUITEB_128_LOS: u64 = 0x30000;
     pub const PARTIAL_CHAIN: u64 = 0x80000;
-    pub const NO_ALT_CHAINS: u64 = 0x10_0000;
     pub const NO_CHECK_TIME: u64 = 0x20_0000;
 }
 
@@ -86,14 +86,18 @@ pub enum Verdict {
     Refused(VerifyError, u32),
     /// The parameters were not taken.
     Unset,
+    /// A certificate cannot be parsed.
+    Malformed,
 }
 
 /// A verdict that some versions give.
 #[derive(Clone, Debug)]
 pub struct Change {
     /// The first version with it, and the first without it, as OpenSSL_version_num(3) writes them.
-    versions: std::ops::Range<u64>,
+    versions: Range<u64>,
     verdict: Verdict,
+    /// Only some releases give it.
+    beside: bool,
     pub reason: &'static str,
 }
 
@@ -110,9 +114,9 @@ pub struct Case {
     verdicts: [Verdict; 2],
     pub changes: Vec<Change>,
     /// Why no handshake can show it.
-    pub no_handshake: Option<&'static str>,
-    /// Why a handshake of TLS 1.2 (`false`) or 1.3 (`true`) cannot.
-    pub no_version: Option<(bool, &'static str)>,
+    no_handshake: Option<&'static str>,
+    /// In which role and on which version (1.3 is `true`) a handshake cannot.
+    unable: Vec<(Role, bool, &'static str)>,
 }
 
 impl Case {
@@ -127,7 +131,7 @@ impl Case {
             verdicts: [Verdict::Accepted(None), Verdict::Accepted(None)],
             changes: Vec::new(),
             no_handshake: None,
-            no_version: None,
+            unable: Vec::new(),
         }
     }
 
@@ -217,13 +221,14 @@ impl Case {
     }
 
     /// From this version on something else comes out.
-    pub fn since(self, version: u64, verdict: Verdict, reason: &'static str) -> Self {
-        self.between(version..u64::MAX, verdict, reason)
+    pub fn since(mut self, version: u64, verdict: Verdict, reason: &'static str) -> Self {
+        self.changes.push(Change { versions: version..u64::MAX, verdict, beside: false, reason });
+        self
     }
 
-    /// In these versions something else comes out.
-    pub fn between(mut self, versions: std::ops::Range<u64>, verdict: Verdict, reason: &'static str) -> Self {
-        self.changes.push(Change { versions, verdict, reason });
+    /// Of these versions some releases say something else; which ones, C tells.
+    pub fn sometimes(mut self, versions: Range<u64>, verdict: Verdict, reason: &'static str) -> Self {
+        self.changes.push(Change { versions, verdict, beside: true, reason });
         self
     }
 
@@ -235,20 +240,33 @@ impl Case {
 
     /// No handshake of TLS 1.3 can show it.
     pub fn not_on_tls_1_3(mut self, reason: &'static str) -> Self {
-        self.no_version = Some((true, reason));
+        self.unable.extend(ROLES.map(|role| (role, true, reason)));
         self
     }
 
-    /// No handshake of TLS 1.2 can show it.
-    pub fn not_on_tls_1_2(mut self, reason: &'static str) -> Self {
-        self.no_version = Some((false, reason));
+    /// No handshake of TLS 1.2 can show it of a server.
+    pub fn not_served_on_tls_1_2(mut self, reason: &'static str) -> Self {
+        self.unable.push((Role::Server, false, reason));
         self
     }
 
-    /// What the table expects of an OpenSSL of this version.
-    pub fn expected(&self, role: Role, version: u64) -> &Verdict {
-        let change = self.changes.iter().find(|change| change.versions.contains(&version));
-        change.map_or(&self.verdicts[role as usize], |change| &change.verdict)
+    /// Why no handshake can show it in this role, on TLS 1.2 or 1.3.
+    pub fn no_handshake_as(&self, role: Role, on_1_3: bool) -> Option<&'static str> {
+        let unable = self.unable.iter().find(|unable| (unable.0, unable.1) == (role, on_1_3));
+        self.no_handshake.or(unable.map(|unable| unable.2))
+    }
+
+    /// What the table expects of an OpenSSL of this version: one verdict, or two where releases differ.
+    pub fn expected(&self, role: Role, version: u64) -> Vec<Verdict> {
+        let changes = self.changes.iter().filter(|change| change.versions.contains(&version));
+        let mut expected = vec![self.verdicts[role as usize].clone()];
+        for change in changes {
+            if !change.beside {
+                expected.clear();
+            }
+            expected.push(change.verdict.clone());
+        }
+        expected
     }
 
     /// The purpose that it is verified for.

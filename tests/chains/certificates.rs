@@ -1,6 +1,7 @@
 //! Certificates and revocation lists of every kind, good and bad.
 
 use std::collections::HashMap;
+use std::slice;
 use std::sync::Mutex;
 
 use super::der::{
@@ -107,9 +108,10 @@ pub fn directory(name: &[u8]) -> Vec<u8> {
 pub fn name_constraints(permitted: &[Vec<u8>], excluded: &[Vec<u8>]) -> Extension {
     let trees = |number, bases: &[Vec<u8>]| match bases {
         [] => Vec::new(),
-        bases => {
-            tagged(number, &bases.iter().map(|base| sequence(&[base.clone()])).collect::<Vec<_>>().concat())
-        }
+        bases => tagged(
+            number,
+            &bases.iter().map(|base| sequence(slice::from_ref(base))).collect::<Vec<_>>().concat(),
+        ),
     };
     Extension::new("2.5.29.30", sequence(&[trees(0, permitted), trees(1, excluded)])).critical()
 }
@@ -270,10 +272,6 @@ impl Certificate {
     pub fn serial(mut self, serial: u64) -> Self {
         self.serial = serial;
         self
-    }
-
-    pub fn serial_number(&self) -> u64 {
-        self.serial
     }
 
     /// One bit of the signature is wrong.

@@ -88,6 +88,9 @@ impl Openssl {
         let verdict = stderr.lines().find_map(refusal);
         match verdict {
             Some(verdict) => Ok(verdict),
+            None if stderr.contains("Could not") || stderr.contains("Unable to load") => {
+                Ok(Verdict::Malformed)
+            }
             None if !stderr.contains("verification failed") => Ok(Verdict::Unset),
             None => panic!("{}: {command:?} says\n{stdout}{stderr}", case.name),
         }

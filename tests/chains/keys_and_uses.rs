@@ -5,8 +5,8 @@ use libssl::VerifyError as V;
 use super::cases::{Case, Purpose, Role, flags, intermediate, leaf, root};
 use super::certificates::{
     ANY_USAGE, BASIC_CONSTRAINTS, CLIENT_AUTH, CODE_SIGNING, CRL_SIGN, Certificate, DIGITAL_SIGNATURE,
-    EMAIL_PROTECTION, EXTENDED_KEY_USAGE, Extension, KEY_CERT_SIGN, KEY_USAGE, SERVER_AUTH, named, policies,
-    purposes, subject, unknown, usage,
+    EMAIL_PROTECTION, EXTENDED_KEY_USAGE, Extension, KEY_CERT_SIGN, KEY_USAGE, SERVER_AUTH, SUBJECT_ALT_NAME,
+    constraints, named, policies, purposes, subject, unknown, usage,
 };
 use super::der::{UTF8_STRING, integer, oid, primitive, sequence};
 use super::keys::{Digest, Key};
@@ -48,9 +48,11 @@ fn uses() -> Vec<Case> {
         all(Case::new("a leaf is no signer of lists", &[leaf(), intermediate()]).purpose(CRLS)),
         all(Case::new("a key that may only sign lists is refused", &rsa(&[CRL_SIGN]))),
         all(Case::new("a key that may only sign certificates is refused", &rsa(&[KEY_CERT_SIGN]))),
-        Case::new("a key that may only encipher keys is a server's", &rsa(&[2]))
-            .refused_as(Role::Client, V::INVALID_PURPOSE, 0)
-            .no_handshake("it can only serve with an exchange of keys that level 1 does not need to offer"),
+        Case::new("a key that may only encipher keys is a server's", &rsa(&[2])).refused_as(
+            Role::Client,
+            V::INVALID_PURPOSE,
+            0,
+        ),
         Case::new("a CA for servers issues no clients", &ca_for(SERVER_AUTH)).refused_as(
             Role::Client,
             V::INVALID_PURPOSE,
@@ -59,10 +61,7 @@ fn uses() -> Vec<Case> {
         Case::new("a CA for email issues neither", &ca_for(EMAIL_PROTECTION)).refused(V::INVALID_PURPOSE, 1),
         Case::new(
             "a CA that is presented as a leaf is accepted",
-            &[
-                leaf().without(BASIC_CONSTRAINTS).with(super::certificates::constraints(true, None)),
-                intermediate(),
-            ],
+            &[leaf().without(BASIC_CONSTRAINTS).with(constraints(true, None)), intermediate()],
         ),
     ]
 }
@@ -97,7 +96,7 @@ fn strengths() -> Vec<Case> {
         Case::new("P-256 is refused at level 4", &[leaf(), intermediate()])
             .level(4)
             .refused(V::EE_KEY_TOO_SMALL, 0)
-            .no_handshake("the two sides agree on no cipher at level 4"),
+            .no_handshake("at level 4 nobody signs with P-256, so that nothing is judged"),
         Case::new("P-384 is accepted", &[leaf().with_key(Key::P384), intermediate()]).level(3),
         Case::new("Ed25519 is accepted", &[leaf().with_key(Key::Ed25519), intermediate()]).level(3),
         Case::new("SHA-1 is accepted at level 0", &digest(Digest::Sha1)).level(0),
@@ -157,6 +156,12 @@ fn extensions() -> Vec<Case> {
             &[leaf().with(unknown()), intermediate()],
         ),
         Case::new(
+            "a leaf with an extension twice has no issuer, as C has it",
+            &[leaf().with_another(constraints(false, None)), intermediate()],
+        )
+        .refused(V::UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 0)
+        .not_served_on_tls_1_2("libssl serves no certificate that it cannot read"),
+        Case::new(
             "algorithms that disagree are refused",
             &[rsa_leaf().claiming(Digest::Sha1), rsa_intermediate()],
         )
@@ -175,7 +180,7 @@ fn extensions() -> Vec<Case> {
         .refused(V::EXTENSIONS_REQUIRE_VERSION_3, 0),
         Case::new(
             "a limit of CAs below a leaf is refused by the strict",
-            &strict(leaf().with(super::certificates::constraints(false, Some(3)))),
+            &strict(leaf().with(constraints(false, Some(3)))),
         )
         .flags(flags::X509_STRICT)
         .refused(V::PATHLEN_INVALID_FOR_NON_CA, 0),
@@ -232,14 +237,14 @@ fn policy_trees() -> Vec<Case> {
 
 fn proxies() -> Vec<Case> {
     // RFC 3820: a certificate that the holder of another one signed for an errand.
-    let holder = || leaf().named(named("Holder")).without(super::certificates::SUBJECT_ALT_NAME);
+    let holder = || leaf().named(named("Holder")).without(SUBJECT_ALT_NAME);
     let name = subject(&[("2.5.4.3", UTF8_STRING, b"Holder"), ("2.5.4.3", UTF8_STRING, b"Errand")]);
     let inherit_all = sequence(&[sequence(&[oid("1.3.6.1.5.5.7.21.1")])]);
     let proxy = || {
         Certificate::end_entity(Key::OtherLeaf, "Errand")
             .issued_by(&holder())
             .named(name.clone())
-            .without(super::certificates::SUBJECT_ALT_NAME)
+            .without(SUBJECT_ALT_NAME)
             .without(BASIC_CONSTRAINTS)
             .with(Extension::new("1.3.6.1.5.5.7.1.14", inherit_all.clone()).critical())
             .with(usage(&[DIGITAL_SIGNATURE]))

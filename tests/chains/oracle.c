@@ -2,7 +2,7 @@
  * Judges certificate chains with X509_verify_cert(3): a chain a line of stdin, a verdict a line of stdout.
  *
  * In:  DIRECTORY NUMBER alone|tls server|client [key=value ...]
- * Out: NUMBER alone|tls server|client accepted NAME|- | refused CODE DEPTH | unset
+ * Out: NUMBER alone|tls server|client accepted NAME|- | refused CODE DEPTH | unset | malformed
  *
  * `alone` verifies as `openssl verify` does, `tls` as libssl does with the settings of a connection.
  */
@@ -36,6 +36,7 @@ static BIO *open_file(const char *directory, const char *number, const char *nam
     return bio;
 }
 
+/* NULL for what cannot be parsed. */
 static STACK_OF(X509) *certificates(const char *directory, const char *number, const char *name)
 {
     BIO *bio = open_file(directory, number, name);
@@ -44,8 +45,10 @@ static STACK_OF(X509) *certificates(const char *directory, const char *number, c
 
     while ((certificate = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL)
         sk_X509_push(stack, certificate);
-    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-        die("not a certificate", number);
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+        sk_X509_pop_free(stack, X509_free);
+        stack = NULL;
+    }
     ERR_clear_error();
     BIO_free(bio);
     return stack;
@@ -135,6 +138,10 @@ static void judge(const char *directory, const char *number, int tls, int server
     const char *name;
     int i;
 
+    if (leaves == NULL || untrusted == NULL || anchors == NULL) {
+        printf("malformed\n");
+        goto end;
+    }
     for (i = 0; i < sk_X509_num(anchors); i++)
         if (!X509_STORE_add_cert(store, sk_X509_value(anchors, i)))
             die("the store refuses", number);
@@ -169,6 +176,7 @@ static void judge(const char *directory, const char *number, int tls, int server
         printf("refused %d %d\n", X509_STORE_CTX_get_error(context), X509_STORE_CTX_get_error_depth(context));
     }
 
+end:
     ERR_clear_error();
     X509_STORE_CTX_free(context);
     X509_STORE_free(store);

@@ -53,8 +53,8 @@ impl Oracle {
         let mut stdin = child.stdin.take().expect("a pipe");
         let writer = std::thread::spawn(move || stdin.write_all(questions.as_bytes()));
         let output = child.wait_with_output().expect("its end");
-        writer.join().expect("no panic").expect("the C program reads all");
         assert!(output.status.success(), "the C program failed; it says why on stderr");
+        writer.join().expect("no panic").expect("the C program reads all");
         Self::parse(&String::from_utf8(output.stdout).expect("ASCII"))
     }
 
@@ -73,7 +73,9 @@ impl Oracle {
                     let code = i32::try_from(number(words[4])).expect("a code");
                     Verdict::Refused(VerifyError(code), number(words[5]))
                 }
-                _ => Verdict::Unset,
+                "unset" => Verdict::Unset,
+                "malformed" => Verdict::Malformed,
+                _ => panic!("no verdict: {line}"),
             };
             ((words[0].parse().expect("a number"), mode, words[2] == "client"), verdict)
         });

@@ -1,20 +1,25 @@
 //! Times, signatures, issuers, and the way up to an anchor.
 
+use std::slice;
+
 use libssl::VerifyError as V;
 
 use super::cases::{Case, Role, Verdict, flags, intermediate, leaf, other_root, root};
 use super::certificates::{
-    AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, CLIENT_AUTH, Certificate, FUTURE, KEY_CERT_SIGN, KEY_USAGE,
-    PAST, SERVER_AUTH, SUBJECT_KEY_IDENTIFIER, constraints, named, subject, usage,
+    AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, CLIENT_AUTH, Certificate, Extension, FUTURE, KEY_CERT_SIGN,
+    KEY_USAGE, PAST, SERVER_AUTH, SUBJECT_KEY_IDENTIFIER, constraints, named, subject, usage,
 };
-use super::der::{GENERALIZED_TIME, UTC_TIME, UTF8_STRING, time, value};
+use super::der::{BOOLEAN, GENERALIZED_TIME, UTC_TIME, UTF8_STRING, primitive, sequence, time, value};
 use super::keys::Key;
 
 /// 2020-06-01 and 2030-01-01, in seconds since 1970.
 const SUMMER_2020: i64 = 1_590_969_600;
 const NEW_YEAR_2030: i64 = 1_893_456_000;
 
+const V31: u64 = 0x3010_0000;
+const V35: u64 = 0x3050_0000;
 const V4: u64 = 0x4000_0000;
+const SHORT_TIMES: &str = "3.0 parses times that are too short, and refuses them later";
 
 pub fn cases() -> Vec<Case> {
     [good(), times(), signatures(), issuers(), cross_signed(), anchors(), depths()].concat()
@@ -43,7 +48,7 @@ fn good() -> Vec<Case> {
     let direct = Certificate::leaf(&root());
     let version_1 = Certificate::end_entity(Key::Leaf, "www.example.com").version_1();
     vec![
-        Case::new("a leaf below the root is accepted", &[direct.clone()]),
+        Case::new("a leaf below the root is accepted", slice::from_ref(&direct)),
         Case::new("a leaf below an intermediate is accepted", &[leaf(), intermediate()]),
         Case::new("a chain that brings its root along is accepted", &[leaf(), intermediate(), root()]),
         Case::new("the order of what comes along does not matter", &[leaf(), root(), intermediate()]),
@@ -121,11 +126,15 @@ fn times() -> Vec<Case> {
         Case::new("times are not looked at where that is said", &[expired(), intermediate()])
             .flags(flags::NO_CHECK_TIME),
         Case::new("a beginning without seconds is refused", &[odd(b"2001010000Z"), intermediate()])
-            .refused(V::ERROR_IN_CERT_NOT_BEFORE_FIELD, 0),
+            .refused(V::ERROR_IN_CERT_NOT_BEFORE_FIELD, 0)
+            .sometimes(V31..V35, Verdict::Malformed, SHORT_TIMES)
+            .since(V35, Verdict::Malformed, SHORT_TIMES),
         Case::new("a beginning in no month is refused", &[odd(b"201301000000Z"), intermediate()])
             .refused(V::ERROR_IN_CERT_NOT_BEFORE_FIELD, 0),
         Case::new("an end without minutes is refused", &[odd_end, intermediate()])
-            .refused(V::ERROR_IN_CERT_NOT_AFTER_FIELD, 0),
+            .refused(V::ERROR_IN_CERT_NOT_AFTER_FIELD, 0)
+            .sometimes(V31..V35, Verdict::Malformed, SHORT_TIMES)
+            .since(V35, Verdict::Malformed, SHORT_TIMES),
     ]
 }
 
@@ -159,10 +168,8 @@ fn signatures() -> Vec<Case> {
 
 fn issuers() -> Vec<Case> {
     let stranger = Certificate::ca(Key::Intermediate, "Stranger", &other_root());
-    let other_key_id = leaf().with(super::certificates::Extension::new(
-        AUTHORITY_KEY_IDENTIFIER,
-        super::der::sequence(&[super::der::primitive(0, b"no such key")]),
-    ));
+    let other_key_id =
+        leaf().with(Extension::new(AUTHORITY_KEY_IDENTIFIER, sequence(&[primitive(0, b"no such key")])));
     let left =
         Certificate::ca(Key::Intermediate, "Left", &Certificate::root(Key::OtherIntermediate, "Right"));
     let right = Certificate::ca(Key::OtherIntermediate, "Right", &left);
@@ -187,10 +194,10 @@ fn issuers() -> Vec<Case> {
         .refused(V::UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 1),
         Case::new("a missing intermediate of two is named", &[long(2)[0].clone(), long(2)[1].clone()])
             .refused(V::UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 1),
-        Case::new("a leaf that signed itself is refused", &[self_signed.clone()])
+        Case::new("a leaf that signed itself is refused", slice::from_ref(&self_signed))
             .refused(V::DEPTH_ZERO_SELF_SIGNED_CERT, 0),
-        Case::new("a leaf that signed itself is accepted as an anchor", &[self_signed.clone()])
-            .anchors(&[self_signed.clone()]),
+        Case::new("a leaf that signed itself is accepted as an anchor", slice::from_ref(&self_signed))
+            .anchors(slice::from_ref(&self_signed)),
         Case::new(
             "a leaf that signed itself anew is refused beside its old self",
             &[self_signed.clone().serial(6)],
@@ -198,7 +205,7 @@ fn issuers() -> Vec<Case> {
         .anchors(&[self_signed])
         .refused(V::DEPTH_ZERO_SELF_SIGNED_CERT, 0),
         Case::new("a root is no leaf", &[root()])
-            .no_handshake("a key that may only sign certificates does not authenticate a TLS 1.2 server")
+            .not_served_on_tls_1_2("a key that may only sign certificates serves no cipher")
             .refused(V::INVALID_PURPOSE, 0),
         Case::new("an issuer with another key identifier is no issuer", &[other_key_id, intermediate()])
             .refused(V::UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 0),
@@ -305,7 +312,7 @@ fn depths() -> Vec<Case> {
         Case::new("a CA that may have no CA below is refused", &limited(0))
             .refused(V::PATH_LENGTH_EXCEEDED, 2),
         Case::new("the limit of a root counts too", &[leaf(), intermediate()])
-            .anchors(&[narrow_root.clone()])
+            .anchors(slice::from_ref(&narrow_root))
             .refused(V::PATH_LENGTH_EXCEEDED, 2),
         Case::new("a leaf below a root that may have no CA is accepted", &[Certificate::leaf(&root())])
             .anchors(&[narrow_root]),
@@ -367,8 +374,6 @@ fn depths() -> Vec<Case> {
 }
 
 fn lax_ca() -> Certificate {
-    use super::certificates::Extension;
-    use super::der::{BOOLEAN, sequence};
     let lax = Extension::new(BASIC_CONSTRAINTS, sequence(&[value(BOOLEAN, &[0xff])]));
     intermediate().with(lax)
 }
