@@ -123,7 +123,7 @@ fn judging(case: &Case, role: Role, version: ProtocolVersion) -> SslContext {
 fn settle(builder: &mut SslContextBuilder, version: ProtocolVersion, level: u32) {
     builder.set_min_proto_version(Some(version)).unwrap();
     builder.set_max_proto_version(Some(version)).unwrap();
-    builder.set_cipher_list(&format!("ALL:@SECLEVEL={level}")).unwrap();
+    builder.set_cipher_list(&format!("ALL:!aNULL:@SECLEVEL={level}")).unwrap();
 }
 
 /// The alert that a refusal sends, as libssl has it.

@@ -123,7 +123,7 @@ pub fn judge(case: &Case, role: Role, deviations: &mut Deviations) -> Verdict {
 /// The verdict that an error tells.
 pub fn refusal(error: &Error) -> Verdict {
     let ErrorKind::Verification(code) = error.kind() else { panic!("no verdict: {error:?}") };
-    let failure = error.verify_failure().expect("what failed");
+    let failure = error.verify_failure().unwrap_or_else(|| panic!("nothing says what failed: {error:?}"));
     assert_eq!(failure.error, code, "two codes: {error:?}");
     Verdict::Refused(code, failure.depth.unwrap_or_else(|| panic!("no place: {error:?}")))
 }
