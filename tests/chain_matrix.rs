@@ -183,9 +183,12 @@ impl Report {
     }
 }
 
-/// What a security level forbids is not presented either: loading it fails, and says the same.
+/// What a security level forbids is not presented either: loading it fails, and says the same. From 4.0 on the digests
+/// of certificates are the peer's business alone.
 #[test]
 fn what_a_level_refuses_is_not_presented_at_that_level() {
+    // SAFETY: reads a constant of the library.
+    let looks_at_digests = unsafe { openssl_sys::OpenSSL_version_num() } < 0x4000_0000;
     let mut met = BTreeSet::new();
     for case in cases::all() {
         let Verdict::Refused(error, _) = case.expected(Role::Server, 0)[0] else { continue };
@@ -195,11 +198,16 @@ fn what_a_level_refuses_is_not_presented_at_that_level() {
             VerifyError::CA_MD_TOO_WEAK => "ca md too weak",
             _ => continue,
         };
-        let refused = handshakes::load(&case, case.params.level).expect_err(case.name);
+        met.insert(words);
+        handshakes::load(&case, 0).expect(case.name);
+        let outcome = handshakes::load(&case, case.params.level);
+        if error == VerifyError::CA_MD_TOO_WEAK && !looks_at_digests {
+            outcome.expect(case.name);
+            continue;
+        }
+        let refused = outcome.expect_err(case.name);
         assert_eq!(refused.kind(), ErrorKind::Refused, "{}: {refused:?}", case.name);
         assert!(refused.to_string().contains(words), "{}: {refused}", case.name);
-        handshakes::load(&case, 0).expect(case.name);
-        met.insert(words);
     }
     assert_eq!(met.len(), 3, "{met:?}");
 }
