@@ -9,6 +9,7 @@ use foreign_types::ForeignType;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::param::Texts;
 use super::stack::{self, Stack};
 use super::{X509, X509Crl, X509Purpose, X509Ref, X509StoreRef, X509VerifyParamRef};
 use crate::context::run;
@@ -176,6 +177,8 @@ impl<'a> ChainVerifier<'a> {
         }
         // SAFETY: the context is live and ours, and lends its settings (get0), which nobody else has.
         let param = unsafe { X509VerifyParamRef::from_ptr_mut(ext::X509_STORE_CTX_get0_param(context.0)) };
+        // C copied the store's settings into those of the context, which were empty.
+        param.mend("X509_STORE_CTX_init", self.store.param(), &Texts::default())?;
         if let Some(settings) = self.param {
             param.set_from(settings)?;
         }

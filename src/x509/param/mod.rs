@@ -11,6 +11,7 @@ use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+pub(crate) use names::Texts;
 pub use values::{HostFlags, InheritFlags, VerifyFlags, X509Purpose, X509Trust};
 
 use crate::error::{self, Error, ErrorKind};
@@ -142,8 +143,10 @@ impl X509VerifyParamRef {
         self.demand_unlocked(CALL, other)?;
         error::clear();
         // SAFETY: both are live, `self` is borrowed for writing, and C copies what it takes.
-        let done = unsafe { ext::X509_VERIFY_PARAM_set1(self.as_ptr(), other.as_ptr()) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
+        if unsafe { ext::X509_VERIFY_PARAM_set1(self.as_ptr(), other.as_ptr()) } != 1 {
+            return Err(Error::from_queue(CALL));
+        }
+        self.mend(CALL, other, &Texts::default())
     }
 
     /// Takes what is set in `other` and not here; verify flags join those that are set here. The
@@ -158,10 +161,15 @@ impl X509VerifyParamRef {
     pub fn inherit_from(&mut self, other: &Self) -> Result<(), Error> {
         const CALL: &str = "X509_VERIFY_PARAM_inherit";
         self.demand_unlocked(CALL, other)?;
+        let replaces = InheritFlags::DEFAULT | InheritFlags::OVERWRITE;
+        let replaces = (self.inherit_flags() | other.inherit_flags()).intersects(replaces);
+        let had = if replaces { Texts::default() } else { self.texts() };
         error::clear();
         // SAFETY: both are live, `self` is borrowed for writing, and C copies what it takes.
-        let done = unsafe { ext::X509_VERIFY_PARAM_inherit(self.as_ptr(), other.as_ptr()) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
+        if unsafe { ext::X509_VERIFY_PARAM_inherit(self.as_ptr(), other.as_ptr()) } != 1 {
+            return Err(Error::from_queue(CALL));
+        }
+        self.mend(CALL, other, &had)
     }
 
     fn demand_unlocked(&self, call: &'static str, other: &Self) -> Result<(), Error> {
