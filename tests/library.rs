@@ -130,7 +130,8 @@ fn the_page_of_probe_is_what_the_library_tells() {
     assert_eq!(told(page, "running"), library.running().to_string());
     assert_eq!(told(page, "built against"), library.built_against().to_string());
     assert_eq!(told(page, "text"), library.version_text());
-    assert_eq!(Path::new(told(page, "OPENSSLDIR")), library.config_dir().expect("a directory"));
+    let directory = told(page, "OPENSSLDIR").trim_end_matches(" (not there)");
+    assert_eq!(Path::new(directory), library.config_dir().expect("a directory"));
     let page_has = |name: &str| page.lines().any(|line| line.starts_with(&format!("  {name} ")));
     assert!(library.providers().expect("a list").iter().all(|provider| page_has(&provider.name)), "{page}");
     let fips = library.fips().expect("a state");

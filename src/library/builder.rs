@@ -152,8 +152,10 @@ impl LibContextBuilder {
 
 impl Drop for LibContextBuilder {
     fn drop(&mut self) {
-        // SAFETY: ours, and nothing was made in it: NULL, which is passed over, where it was built.
-        unsafe { sys::OSSL_LIB_CTX_free(self.context) };
+        if !self.context.is_null() {
+            // SAFETY: it was not built, so it is ours, and nothing was made in it.
+            unsafe { self.unbuilt().free() };
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{fmt, ptr};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::{LibContextBuilder, builder, config};
+use super::{LibContextBuilder, builder, config, provider};
 use crate::error::{self, Error};
 use crate::ffi::strings;
 
@@ -234,9 +234,15 @@ impl LibContext {
     /// C: [`OSSL_LIB_CTX_free(3)`](https://docs.openssl.org/master/man3/OSSL_LIB_CTX/)
     #[doc(alias = "OSSL_LIB_CTX_free")]
     pub unsafe fn free(self) {
+        if self.is_default() {
+            return;
+        }
         made().retain(|made| made.0 != self.context);
-        // SAFETY: by this function's contract; NULL is passed over.
-        unsafe { sys::OSSL_LIB_CTX_free(self.context) };
+        // SAFETY: by this function's contract.
+        unsafe {
+            provider::release(self.context);
+            sys::OSSL_LIB_CTX_free(self.context);
+        }
     }
 
     /// # Safety
