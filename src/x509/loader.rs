@@ -113,7 +113,8 @@ impl<'a> StoreLoader<'a> {
         Self { lib, ..self }
     }
 
-    /// Looks for one kind of object only.
+    /// Looks for one kind of object only. What nobody can make sense of is then passed over too, as it may be something
+    /// else; without an expectation it is an error.
     ///
     /// C: [`OSSL_STORE_expect(3)`](https://docs.openssl.org/master/man3/OSSL_STORE_expect/)
     #[doc(alias = "OSSL_STORE_expect")]
@@ -158,8 +159,14 @@ impl<'a> StoreLoader<'a> {
             return Err(Error::from_queue("UI_UTIL_wrap_read_pem_callback"));
         }
         let question = Box::into_raw(Box::new(Question { passphrase: self.passphrase, ask: self.ask }));
-        let mut objects =
-            StoreObjects { store: ptr::null_mut(), method, question, failures: 0, asks: PhantomData };
+        let mut objects = StoreObjects {
+            store: ptr::null_mut(),
+            method,
+            question,
+            failures: 0,
+            expects: expect.is_some(),
+            asks: PhantomData,
+        };
         let store = Cell::new(ptr::null_mut());
         panics::enter(
             // SAFETY: the URI outlives the call; the method and its user data outlive the store, which is closed first.
@@ -231,6 +238,7 @@ pub struct StoreObjects<'a> {
     /// A box's, which C has as the store's user data.
     question: *mut Question<'a>,
     failures: u32,
+    expects: bool,
     asks: PhantomData<Question<'a>>,
 }
 
@@ -258,13 +266,25 @@ impl Iterator for StoreObjects<'_> {
                 error::clear();
                 return Some(object);
             }
+            self.failures += 1;
+            if !error::is_empty() {
+                let error = Error::from_queue(CALL);
+                // That is how C passes over what was not asked for: nothing made an object of it, and nothing says why.
+                let passed_over = self.expects
+                    && error.stack().iter().all(|reason| {
+                        [ext::ERR_LIB_OSSL_STORE, ext::ERR_LIB_OSSL_DECODER].contains(&reason.library_code())
+                            && reason.reason_code() == ext::ERR_R_UNSUPPORTED
+                    });
+                if passed_over {
+                    continue;
+                }
+                return Some(Err(error));
+            }
+            // Without a word: it is the end, or there was something that was not asked for, or nobody says what failed.
             // SAFETY: the store is live.
-            let failed = unsafe { ext::OSSL_STORE_error(store) } == 1;
-            if failed || !error::is_empty() {
-                self.failures += 1;
+            if !self.ended() && unsafe { ext::OSSL_STORE_error(store) } == 1 {
                 return Some(Err(Error::from_queue(CALL).with_kind(ErrorKind::Refused)));
             }
-            self.failures += 1;
         }
         error::clear();
         None
@@ -371,7 +391,8 @@ impl PKey {
             }
         }
         Err(failure.unwrap_or_else(|| {
-            Error::new(ErrorKind::Refused, "OSSL_STORE_load").with_detail("there is no private key")
+            Error::new(ErrorKind::Refused, "OSSL_STORE_load")
+                .with_detail("there is no private key that this library can load")
         }))
     }
 }

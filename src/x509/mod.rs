@@ -24,7 +24,7 @@ mod pkcs12;
 mod serial;
 pub(crate) mod stack;
 mod store;
-mod time;
+pub(crate) mod time;
 mod usage;
 mod verify;
 

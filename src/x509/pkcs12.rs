@@ -16,6 +16,8 @@ use crate::library::LibContext;
 
 /// `NID_pkcs7_data`
 const DATA: c_int = 21;
+/// `PKCS12_R_MAC_ABSENT`
+const MAC_ABSENT: c_int = 108;
 /// `PKCS12_R_MAC_VERIFY_FAILURE`
 const MAC_VERIFY_FAILURE: c_int = 113;
 /// `EVP_R_UNSUPPORTED_ALGORITHM`
@@ -170,7 +172,8 @@ impl Pkcs12Ref {
     ///
     /// [`ErrorKind::Refused`] for a wrong passphrase, and for a broken file or one that needs an algorithm that the library
     /// does not have (old ones need the `legacy` provider; with FIPS many do); the message tells which.
-    /// [`ErrorKind::InvalidInput`] for a NUL byte in the passphrase.
+    /// [`ErrorKind::InvalidInput`] for a NUL byte in the passphrase, [`ErrorKind::Unsupported`] for a file without a MAC on
+    /// an OpenSSL that opens none, as 3.0 does.
     ///
     /// C: [`PKCS12_parse(3)`](https://docs.openssl.org/master/man3/PKCS12_parse/)
     #[doc(alias = "PKCS12_parse")]
@@ -187,7 +190,12 @@ impl Pkcs12Ref {
             sys::PKCS12_parse(file, pass, &raw mut key, &raw mut certificate, &raw mut chain)
         };
         if done != 1 {
-            return Err(explain(Error::from_queue(CALL)));
+            let error = Error::from_queue(CALL);
+            if error.stack().has(ext::ERR_LIB_PKCS12, MAC_ABSENT) {
+                let needs = "a later OpenSSL, such as 3.5, for a file without a MAC";
+                return Err(Error::unsupported(CALL, needs).with_stack(error.stack().clone()));
+            }
+            return Err(explain(error));
         }
         error::clear();
         // SAFETY: each is NULL, or live with a reference of our own. The stack's references go over to the objects made of
