@@ -15,8 +15,8 @@ use crate::ffi::strings;
 /// A library context and a property query: whatever is made in it takes its algorithms from the providers loaded there,
 /// and only those that the query allows. The [default](Self::default) is the process's own, without a query.
 ///
-/// It is a handle, copied freely. Objects that are made in a context point into it, and C counts them nowhere, so a
-/// context stays until the process ends: make few.
+/// It is a handle, copied freely. A context stays until the process ends, so make few: the objects that are made in it
+/// point into it, and C counts them nowhere; and to free it, C walks over what other threads change without a lock.
 ///
 /// C: [`OSSL_LIB_CTX(3)`](https://docs.openssl.org/master/man3/OSSL_LIB_CTX/)
 #[doc(alias = "OSSL_LIB_CTX")]
@@ -229,7 +229,9 @@ impl LibContext {
     ///
     /// # Safety
     ///
-    /// Nothing that was made in the context is left, nor any copy of this handle that is still used: C counts neither.
+    /// Nothing that was made in the context is left, nor a [`Provider`](super::Provider) of it, nor any copy of this handle
+    /// that is still used: C counts none of them. And no other thread uses OpenSSL during this call: C walks over lists
+    /// that each thread extends without a lock, in every version until now.
     ///
     /// C: [`OSSL_LIB_CTX_free(3)`](https://docs.openssl.org/master/man3/OSSL_LIB_CTX/)
     #[doc(alias = "OSSL_LIB_CTX_free")]

@@ -105,20 +105,25 @@ impl Provider {
         if passed == 1 { Ok(()) } else { Err(Error::from_queue("OSSL_PROVIDER_self_test")) }
     }
 
-    /// Takes the loading back. What was made with its algorithms keeps them and can still be used, also on other
-    /// threads: C holds the provider for them. New things are made without it.
+    /// Takes the loading back. What was made with its algorithms keeps them and can still be used: C holds the provider
+    /// for them. New things are made without it.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) or
     /// [`ErrorKind::Unspecified`](crate::ErrorKind::Unspecified) if OpenSSL cannot.
     ///
+    /// # Safety
+    ///
+    /// No other thread uses OpenSSL during this call: where nothing holds the provider any more, C walks over lists that
+    /// each thread extends without a lock, in every version until now.
+    ///
     /// C: [`OSSL_PROVIDER_unload(3)`](https://docs.openssl.org/master/man3/OSSL_PROVIDER/)
     #[doc(alias = "OSSL_PROVIDER_unload")]
-    pub fn unload(self) -> Result<(), Error> {
+    pub unsafe fn unload(self) -> Result<(), Error> {
         let this = ManuallyDrop::new(self);
         error::clear();
-        // SAFETY: the activation is ours, and given back once.
+        // SAFETY: the activation is ours, and given back once; and by this function's contract.
         let done = unsafe { sys::OSSL_PROVIDER_unload(this.provider) };
         if done == 1 { Ok(()) } else { Err(Error::from_queue("OSSL_PROVIDER_unload")) }
     }
@@ -154,7 +159,7 @@ fn kept() -> MutexGuard<'static, Vec<Kept>> {
 ///
 /// # Safety
 ///
-/// `context` is live, and goes next.
+/// `context` is live and goes next, and no other thread uses OpenSSL.
 pub(super) unsafe fn release(context: *mut sys::OSSL_LIB_CTX) {
     let mut all = kept();
     let (gone, stay): (Vec<_>, Vec<_>) =
@@ -162,7 +167,7 @@ pub(super) unsafe fn release(context: *mut sys::OSSL_LIB_CTX) {
     *all = stay;
     drop(all);
     for Kept { provider, .. } in gone {
-        // SAFETY: the activation was kept for this, and is given back once.
+        // SAFETY: the activation was kept for this, and is given back once; and by this function's contract.
         unsafe { sys::OSSL_PROVIDER_unload(provider) };
     }
     error::clear();
