@@ -17,6 +17,7 @@ mod defaults;
 mod dh;
 mod groups;
 mod hello;
+mod hello_fields;
 mod identity;
 mod info;
 mod keylog;
