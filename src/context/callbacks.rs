@@ -7,8 +7,8 @@ use openssl_sys as sys;
 
 use super::{SpkiPin, SslContextBuilderRef};
 use super::{
-    alpn, certificate_callback, chain_callback, hello, info, keylog, message, npn, security, sni, status,
-    verify,
+    alpn, certificate_callback, chain_callback, client_certificate, hello, info, keylog, message, npn,
+    passphrase, security, sni, status, verify,
 };
 use crate::error::{self, Error, ErrorStack};
 use crate::ffi::ex_data::Slot;
@@ -32,6 +32,8 @@ pub(crate) struct Callbacks {
     pub(super) chain: Option<chain_callback::Decide>,
     pub(super) pins: Option<Arc<[SpkiPin]>>,
     pub(super) security: Option<security::SecurityRule>,
+    pub(super) passphrase: Option<passphrase::Ask>,
+    pub(super) client_certificate: Option<client_certificate::Choose>,
     pub(super) certificate: Option<certificate_callback::Choose>,
     pub(super) client_hello: Option<hello::Decide>,
     pub(super) server_name: Option<sni::Decide>,
@@ -106,6 +108,11 @@ pub(crate) fn run<T>(user: impl FnOnce() -> T) -> Option<T> {
     }
     errno::set(errno);
     result
+}
+
+/// Makes a C call outside a handshake that may run closures of the user's: a panic goes on once C has returned.
+pub(crate) fn calling<T>(call: impl FnOnce() -> T) -> T {
+    panics::enter(call, error::clear)
 }
 
 impl SslContextBuilderRef {

@@ -14,7 +14,7 @@ use crate::error::{self, Error};
 use crate::ssl::SslRef;
 use crate::x509::Stack;
 
-pub(super) type Choose = Arc<dyn Fn(&mut CertificateView<'_>) -> CertificateDecision + Send + Sync>;
+pub(crate) type Choose = Arc<dyn Fn(&mut CertificateView<'_>) -> CertificateDecision + Send + Sync>;
 
 /// What a certificate callback ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +114,17 @@ unsafe extern "C" fn choose(ssl: *mut sys::SSL, context: *mut c_void) -> c_int {
     // the object holds that context.
     let closure =
         unsafe { Callbacks::of_argument(context) }.and_then(|callbacks| callbacks.certificate.clone());
-    // SAFETY: the object is live for the callback.
+    // SAFETY: C passes a live object.
+    unsafe { choose_with(closure, ssl) }
+}
+
+/// Asks the closure, and answers C. Where it is missing, the handshake ends.
+///
+/// # Safety
+///
+/// `ssl` is live, and in its certificate callback.
+pub(crate) unsafe fn choose_with(closure: Option<Choose>, ssl: *mut sys::SSL) -> c_int {
+    // SAFETY: live by this function's contract.
     let mut view = CertificateView { ssl: unsafe { SslRef::from_ptr(ssl) } };
     match closure.and_then(|closure| run(|| closure(&mut view))) {
         Some(CertificateDecision::Accept) => 1,

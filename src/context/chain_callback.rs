@@ -121,9 +121,10 @@ impl PeerChainView<'_> {
     /// C: [`X509_STORE_CTX_set0_verified_chain(3)`](https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/)
     #[doc(alias = "X509_STORE_CTX_set0_verified_chain")]
     pub fn set_verified_chain(&mut self, chain: Vec<X509>) -> Result<(), Error> {
-        let stack = stack::owned(chain)?;
+        let stack = stack::Owned::new(chain)?;
         // SAFETY: as above; C owns the stack with its references from here on (set0), and frees the earlier one.
-        unsafe { ext::X509_STORE_CTX_set0_verified_chain(self.store, stack.cast()) };
+        unsafe { ext::X509_STORE_CTX_set0_verified_chain(self.store, stack.as_ptr()) };
+        std::mem::forget(stack);
         Ok(())
     }
 

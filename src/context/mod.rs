@@ -5,11 +5,14 @@
 //! context and its builder both lend.
 
 mod alpn;
+mod ca_names;
 mod callbacks;
 mod certificate_callback;
 mod certificates;
+mod chain;
 mod chain_callback;
 mod ciphers;
+mod client_certificate;
 mod defaults;
 mod dh;
 mod groups;
@@ -21,7 +24,9 @@ mod message;
 mod method;
 mod npn;
 mod options;
+mod passphrase;
 mod pins;
+mod post_handshake;
 mod protocols;
 mod read_ahead;
 mod security;
@@ -41,9 +46,12 @@ use foreign_types::{ForeignType, ForeignTypeRef, Opaque, foreign_type};
 use openssl_sys as sys;
 
 pub use alpn::AlpnDecision;
+pub use ca_names::CaNames;
 pub use certificate_callback::{CertificateDecision, CertificateView};
 pub use certificates::FileFormat;
+pub use chain::{BuildChainFlags, BuiltChain, CertificateFlags, CurrentCertificate};
 pub use chain_callback::PeerChainView;
+pub use client_certificate::ClientCertificateDecision;
 pub use hello::{ClientHello, ClientHelloDecision};
 pub use identity::Identity;
 pub use info::InfoEvent;
@@ -61,6 +69,8 @@ pub use verify::{SslVerifyMode, VerifyView};
 pub use versions::ProtocolVersion;
 
 pub(crate) use callbacks::{Callbacks, run};
+pub(crate) use certificate_callback::{Choose as ChooseCertificate, choose_with};
+pub(crate) use passphrase::{Ask as AskPassphrase, answer_with};
 pub(crate) use security::{SecurityRule, is as is_security_callback};
 pub(crate) use verify::record as record_refusal;
 

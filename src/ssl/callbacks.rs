@@ -10,7 +10,9 @@ use openssl_sys_ext as ext;
 
 use super::SslRef;
 use super::state::State;
-use crate::context::{InfoEvent, Message, ProtocolVersion, SecurityRule, run};
+use crate::context::{
+    AskPassphrase, ChooseCertificate, InfoEvent, Message, ProtocolVersion, SecurityRule, run,
+};
 use crate::error::Error;
 use crate::ffi::{bytes, compat};
 use crate::x509::mem::MemBio;
@@ -31,6 +33,8 @@ pub(crate) struct SslCallbacks {
     trace: Option<Trace>,
     extensions: Option<Extensions>,
     pub(super) security: Option<SecurityRule>,
+    pub(super) certificate: Option<ChooseCertificate>,
+    pub(super) passphrase: Option<AskPassphrase>,
 }
 
 /// An extension that the peer sent, as it came.
@@ -187,7 +191,7 @@ impl SslRef {
     }
 
     /// Changes the closures; what `change` takes out is dropped after the lock is free, for it is the user's.
-    fn update<T>(&mut self, change: impl FnOnce(&mut SslCallbacks) -> T) -> Result<(), Error> {
+    pub(super) fn update<T>(&mut self, change: impl FnOnce(&mut SslCallbacks) -> T) -> Result<(), Error> {
         let state = State::of_mut(self)?;
         let earlier = change(&mut state.callbacks());
         drop(earlier);

@@ -8,6 +8,7 @@ mod alpn;
 mod buffers;
 pub(crate) mod call;
 pub(crate) mod callbacks;
+mod certificates;
 mod ciphers;
 mod exporter;
 mod groups;
@@ -17,6 +18,7 @@ mod io;
 mod name;
 mod nid;
 mod peer;
+mod post_handshake;
 mod randoms;
 mod security;
 mod sigalgs;
@@ -36,6 +38,7 @@ use openssl_sys_ext as ext;
 
 pub use buffers::{ShutdownFlags, WriteFlags};
 pub use callbacks::TlsExtension;
+pub use certificates::ChainChecks;
 pub use ciphers::{
     CipherBits, CipherList, SslCipher, cipher_name, default_cipher_list, default_ciphersuites,
 };

@@ -77,23 +77,45 @@ pub(crate) unsafe fn collect<S, T: ForeignType>(
     unsafe { entries::<S, T::CType>(stack) }.filter_map(own).collect()
 }
 
-/// A stack that owns its entries, for a call that takes both over (set0).
-pub(crate) fn owned<T: ForeignType>(entries: Vec<T>) -> Result<*mut sys::OPENSSL_STACK, Error> {
-    // The entries are C's only once all of them are on the stack.
-    let stack = Stack::new(&entries)?;
-    let pointer = if entries.is_empty() {
+/// A stack that owns its entries, for a call that takes both over (set0): forget it once the call has succeeded.
+pub(crate) struct Owned<T: ForeignType>(*mut sys::OPENSSL_STACK, PhantomData<T>);
+
+impl<T: ForeignType> Owned<T> {
+    pub(crate) fn new(entries: Vec<T>) -> Result<Self, Error> {
         // SAFETY: has no requirements.
-        let empty = unsafe { sys::OPENSSL_sk_new_null() };
-        if empty.is_null() {
+        let stack = unsafe { sys::OPENSSL_sk_new_null() };
+        if stack.is_null() {
             return Err(Error::from_queue("OPENSSL_sk_new_null"));
         }
-        empty
-    } else {
-        stack.as_ptr()
-    };
-    std::mem::forget(stack);
-    entries.into_iter().for_each(|entry| {
-        let _ = entry.into_ptr();
-    });
-    Ok(pointer)
+        let stack = Self(stack, PhantomData);
+        for entry in entries {
+            // SAFETY: the stack is live, and owns the entry once the call succeeds.
+            if unsafe { sys::OPENSSL_sk_push(stack.0, entry.as_ptr().cast()) } <= 0 {
+                return Err(Error::from_queue("OPENSSL_sk_push"));
+            }
+            std::mem::forget(entry);
+        }
+        Ok(stack)
+    }
+
+    /// The stack. `S` is its C type.
+    pub(crate) fn as_ptr<S>(&self) -> *mut S {
+        self.0.cast()
+    }
+}
+
+impl<T: ForeignType> Drop for Owned<T> {
+    fn drop(&mut self) {
+        loop {
+            // SAFETY: the stack is ours; an empty one gives NULL.
+            let entry = unsafe { sys::OPENSSL_sk_pop(self.0) }.cast::<T::CType>();
+            if entry.is_null() {
+                break;
+            }
+            // SAFETY: an entry that the stack owned until just now.
+            drop(unsafe { T::from_ptr(entry) });
+        }
+        // SAFETY: ours, and freed once.
+        unsafe { sys::OPENSSL_sk_free(self.0) };
+    }
 }
