@@ -23,8 +23,8 @@ use openssl_sys_ext as ext;
 use support::{assert_works, read_all, read_now};
 use world::{Pki, SWITCHED, Session, World};
 
-const ROUNDS: usize = 2;
-const TURNS: usize = 4;
+const ROUNDS: usize = 4;
+const TURNS: usize = 2;
 
 #[test]
 fn eight_threads_share_a_store_and_contexts() {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libssl::context::{
-    AlpnDecision, CertificateDecision, CertificateView, ClientHello, ClientHelloDecision, NextProtocols,
-    OfferedProtocols, PeerChainView, ProtocolList, SecurityOperation, ServerNameDecision, ServerNameView,
-    SslVerifyMode, StatusDecision, StatusRequest, StatusResponse, StatusVerdict, TrustAnchors, VerifyView,
+    AlpnDecision, CertificateDecision, CertificateView, ClientCertificateDecision, ClientHello,
+    ClientHelloDecision, NextProtocols, OfferedProtocols, PeerChainView, ProtocolList, SecurityOperation,
+    ServerNameDecision, ServerNameView, SslVerifyMode, StatusDecision, StatusRequest, StatusResponse,
+    StatusVerdict, TrustAnchors, VerifyView,
 };
 use libssl::ocsp::OcspResponse;
 use libssl::ssl::StatusType;
@@ -132,6 +133,9 @@ callbacks! {
     ServerChain: Server;
     ClientCertificate: Client;
     ServerCertificate: Server;
+    ClientCertificateOfObject: Client;
+    ServerCertificateOfObject: Server;
+    OldClientCertificate: Client;
     ClientHello: Server;
     ServerName: Server;
     Alpn: Server;
@@ -183,13 +187,8 @@ impl Callback {
             Self::ClientChain | Self::ServerChain => {
                 context.set_cert_verify_callback(move |view| judge(view, &probe))
             }
-            Self::ClientCertificate => {
-                let mine = identity(&pki().client);
-                context.set_cert_cb(move |view| {
-                    view.use_identity(&mine).expect("a good identity");
-                    choose(view, &probe)
-                })
-            }
+            Self::ClientCertificate => context.set_cert_cb(present(probe)),
+            Self::OldClientCertificate => context.set_client_cert_cb(move |_| show(&probe)),
             Self::ServerCertificate => context.set_cert_cb(move |view| choose(view, &probe)),
             Self::ClientHello => context.set_client_hello_cb(move |hello| decide(hello, &probe)),
             Self::ServerName => context.set_tlsext_servername_callback(move |view| name(view, &probe)),
@@ -214,7 +213,9 @@ impl Callback {
                 context.set_msg_callback(move |_, _| watch(&probe))
             }
             Self::ClientTrace | Self::ServerTrace => context.set_trace(move |_, _| watch(&probe)),
-            Self::ClientSecurityOfObject
+            Self::ClientCertificateOfObject
+            | Self::ServerCertificateOfObject
+            | Self::ClientSecurityOfObject
             | Self::ServerSecurityOfObject
             | Self::ClientInfoOfObject
             | Self::ServerInfoOfObject
@@ -229,6 +230,8 @@ impl Callback {
     /// Sets it on an object, where it is an object's.
     pub fn set_on_object(self, ssl: &mut Ssl, probe: Probe) {
         let set = match self {
+            Self::ClientCertificateOfObject => ssl.set_cert_cb(present(probe)),
+            Self::ServerCertificateOfObject => ssl.set_cert_cb(move |view| choose(view, &probe)),
             Self::ClientSecurityOfObject => {
                 ssl.set_security_callback(move |it| it.operation() != CHECKED || probe.agrees())
             }
@@ -252,7 +255,9 @@ impl Callback {
     pub fn is_of_object(self) -> bool {
         matches!(
             self,
-            Self::ClientSecurityOfObject
+            Self::ClientCertificateOfObject
+                | Self::ServerCertificateOfObject
+                | Self::ClientSecurityOfObject
                 | Self::ServerSecurityOfObject
                 | Self::ClientInfoOfObject
                 | Self::ServerInfoOfObject
@@ -266,7 +271,9 @@ impl Callback {
     /// What the contexts of both sides need, besides the callback, for it to be called.
     pub fn prepare_client(self, client: &mut SslContextBuilder) {
         match self {
-            Self::ServerVerify | Self::ServerChain => client.use_identity(&identity(&pki().client)),
+            Self::ServerVerify | Self::ServerChain | Self::ClientCertificateOfObject => {
+                client.use_identity(&identity(&pki().client))
+            }
             Self::Alpn => client.set_alpn_protos(["http/1.1", "h2"]),
             Self::NpnAdvertised => client.set_next_proto_select_cb(|_, _| Some(b"h2".to_vec())),
             Self::ServerStatus => client.set_tlsext_status_type(StatusType::OCSP),
@@ -278,7 +285,9 @@ impl Callback {
     pub fn prepare_server(self, server: &mut SslContextBuilder) {
         if self.judges_clients() {
             server.trust(TrustAnchors::Pem(pki().ca_pem.as_bytes())).expect("a CA");
-            server.set_verify(MUTUAL).expect("a mode");
+            // One that may show nothing is told apart from one whose certificate is refused.
+            let shows_nothing = self == Self::OldClientCertificate;
+            server.set_verify(if shows_nothing { SslVerifyMode::PEER } else { MUTUAL }).expect("a mode");
         }
         if self == Self::NpnSelected {
             server.set_next_protos_advertised_cb(|_| NextProtocols::Advertise(protocols())).expect("a list");
@@ -287,14 +296,25 @@ impl Callback {
 
     /// Whether the server asks for a certificate in these cells.
     pub fn judges_clients(self) -> bool {
-        matches!(self, Self::ServerVerify | Self::ServerChain | Self::ClientCertificate)
+        matches!(
+            self,
+            Self::ServerVerify
+                | Self::ServerChain
+                | Self::ClientCertificate
+                | Self::ClientCertificateOfObject
+                | Self::OldClientCertificate
+        )
     }
 
     /// What a pause of it looks like from outside.
     pub fn pause(self) -> Option<Want> {
         match self {
             Self::ClientVerify | Self::ClientChain => Some(Want::RetryVerify),
-            Self::ClientCertificate | Self::ServerCertificate => Some(Want::X509Lookup),
+            Self::ClientCertificate
+            | Self::ServerCertificate
+            | Self::ClientCertificateOfObject
+            | Self::ServerCertificateOfObject
+            | Self::OldClientCertificate => Some(Want::X509Lookup),
             Self::ClientHello => Some(Want::ClientHello),
             _ => None,
         }
@@ -345,6 +365,31 @@ fn choose(_: &mut CertificateView<'_>, probe: &Probe) -> CertificateDecision {
     };
     match decision {
         CertificateDecision::Accept | CertificateDecision::Refuse | CertificateDecision::Suspend => decision,
+    }
+}
+
+/// A client's, which shows its certificate.
+fn present(probe: Probe) -> impl Fn(&mut CertificateView<'_>) -> CertificateDecision + Send + Sync {
+    let mine = identity(&pki().client);
+    move |view| {
+        view.use_identity(&mine).expect("a good identity");
+        choose(view, &probe)
+    }
+}
+
+fn show(probe: &Probe) -> ClientCertificateDecision {
+    let mine = identity(&pki().client);
+    let decision = match probe.ask() {
+        Answer::Yes => {
+            ClientCertificateDecision::Present(mine.certificate().to_owned(), mine.key().to_owned())
+        }
+        Answer::No => ClientCertificateDecision::Nothing,
+        Answer::Pause => ClientCertificateDecision::Suspend,
+    };
+    match decision {
+        ClientCertificateDecision::Present(..)
+        | ClientCertificateDecision::Nothing
+        | ClientCertificateDecision::Suspend => decision,
     }
 }
 

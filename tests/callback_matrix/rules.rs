@@ -122,8 +122,8 @@ impl Cell {
             C::ServerVerify | C::ServerMessages | C::ServerTrace => Closure::First,
             // They are the object's.
             C::ServerInfoOfObject | C::ServerMessagesOfObject | C::ServerExtensionsOfObject => Closure::First,
-            // It came with the certificates of the first context, which were replaced.
-            C::ServerSecurityOfObject => Closure::Second,
+            // They are the object's, but go with the certificates of the first context, which are replaced.
+            C::ServerSecurityOfObject | C::ServerCertificateOfObject => Closure::First,
             // C takes them from the context that the object has now, at every step.
             C::ServerInfo => Closure::Both,
             // As those, or they came with the certificates.
@@ -149,12 +149,16 @@ impl Cell {
             | C::ServerChain
             | C::ClientCertificate
             | C::ServerCertificate
+            | C::ClientCertificateOfObject
+            | C::OldClientCertificate
             | C::ServerStatus
             | C::ClientSecurity
             | C::ServerSecurity
             | C::ClientSecurityOfObject => !self.is_resumed(),
             // An object's rule goes with the certificates that it came with.
-            C::ServerSecurityOfObject => !self.is_resumed() && !self.setting.switches(),
+            C::ServerSecurityOfObject | C::ServerCertificateOfObject => {
+                !self.is_resumed() && !self.setting.switches()
+            }
             // C asks at the end of the server's flight, which a resumed handshake of TLS 1.2 has not.
             C::ClientStatus => !(self.is_resumed() && self.version == Version::Tls12),
             _ => true,
@@ -193,9 +197,11 @@ impl Cell {
             C::ClientVerify | C::ServerVerify | C::ClientChain | C::ServerChain => {
                 (verification, Alert::HANDSHAKE_FAILURE)
             }
-            C::ClientCertificate | C::ServerCertificate | C::ServerStatus => {
-                (ErrorKind::Protocol, Alert::INTERNAL_ERROR)
-            }
+            C::ClientCertificate
+            | C::ServerCertificate
+            | C::ClientCertificateOfObject
+            | C::ServerCertificateOfObject
+            | C::ServerStatus => (ErrorKind::Protocol, Alert::INTERNAL_ERROR),
             C::ClientHello | C::ServerName => (ErrorKind::Protocol, Alert::ACCESS_DENIED),
             C::Alpn => (ErrorKind::Protocol, Alert::NO_APPLICATION_PROTOCOL),
             C::NpnSelected => (ErrorKind::Protocol, Alert::HANDSHAKE_FAILURE),
@@ -206,8 +212,8 @@ impl Cell {
             ),
             C::ClientSecurity | C::ClientSecurityOfObject => (ErrorKind::Protocol, Alert::HANDSHAKE_FAILURE),
             C::ServerSecurity | C::ServerSecurityOfObject => (ErrorKind::Protocol, Alert::INTERNAL_ERROR),
-            // A server that advertises nothing speaks no NPN, which is not a failure.
-            C::NpnAdvertised => return None,
+            // A server that advertises nothing speaks no NPN, and a client that shows nothing may be let in.
+            C::NpnAdvertised | C::OldClientCertificate => return None,
             _ => return None,
         })
     }
