@@ -60,6 +60,8 @@ pub mod context;
 pub mod error;
 pub mod ffi;
 pub mod handshake;
+#[cfg(feature = "openssl")]
+mod interop;
 pub mod library;
 pub mod ocsp;
 pub mod poll;

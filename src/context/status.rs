@@ -212,8 +212,9 @@ impl SslContextBuilderRef {
     /// there. A refusal ends the handshake with the alert `bad_certificate_status_response`; its error is
     /// [`ErrorKind::Verification`], and [`Error::ocsp_refusal`] says why.
     ///
-    /// A resumed session was judged when it was made. A certificate whose issuer is not in the chain that was verified
-    /// (it is trusted itself, or by DANE) has no response that could be right.
+    /// A resumed session is not judged again: it was when it was made, if its context had a policy. A certificate whose
+    /// issuer is not in the chain that was verified (it is trusted itself, by DANE, or by a callback that verifies in
+    /// OpenSSL's place) has no response that could be right.
     ///
     /// # Errors
     ///

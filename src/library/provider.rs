@@ -195,7 +195,7 @@ unsafe fn text_parameter(provider: *const sys::OSSL_PROVIDER, key: &'static CStr
 }
 
 impl LibContext {
-    /// The providers that are loaded, in the order they were. Where nothing was chosen, this loads `default`.
+    /// The providers that are loaded. Where nothing was chosen, this loads `default`.
     ///
     /// # Errors
     ///

@@ -2,12 +2,13 @@
 
 use std::ffi::{c_int, c_long, c_uchar};
 use std::ptr::{self, NonNull};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use openssl_sys as sys;
 
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::bytes;
+use crate::x509::time;
 
 /// An object of ours, freed once.
 pub(super) struct Owned<T> {
@@ -112,30 +113,8 @@ pub(super) unsafe fn octets<'a>(string: *const sys::ASN1_STRING) -> &'a [u8] {
 ///
 /// `time` is NULL, or a live `ASN1_GENERALIZEDTIME`.
 pub(super) unsafe fn system_time(time: *const sys::ASN1_GENERALIZEDTIME) -> Option<SystemTime> {
-    if time.is_null() {
-        return None;
-    }
-    let (mut days, mut seconds) = (0, 0);
-    // SAFETY: the epoch is ours and freed once (NULL is allowed); both times are live, and an `ASN1_GENERALIZEDTIME` is
-    // one kind of `ASN1_TIME`; the out-pointers are locals of the types C writes.
-    let done = unsafe {
-        let epoch = sys::ASN1_TIME_set(ptr::null_mut(), 0);
-        let done =
-            !epoch.is_null() && sys::ASN1_TIME_diff(&raw mut days, &raw mut seconds, epoch, time.cast()) == 1;
-        sys::ASN1_TIME_free(epoch);
-        done
-    };
-    error::clear();
-    if !done {
-        return None;
-    }
-    let seconds = i64::from(days) * 86_400 + i64::from(seconds);
-    let distance = Duration::from_secs(seconds.unsigned_abs());
-    if seconds < 0 {
-        SystemTime::UNIX_EPOCH.checked_sub(distance)
-    } else {
-        SystemTime::UNIX_EPOCH.checked_add(distance)
-    }
+    // SAFETY: by this function's contract; an `ASN1_GENERALIZEDTIME` is one kind of `ASN1_TIME`.
+    unsafe { time::system_time("ASN1_TIME_diff", time.cast()) }.ok()
 }
 
 /// The bytes of a nonce extension, without the OCTET STRING that most wrap them in.

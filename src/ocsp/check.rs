@@ -134,14 +134,15 @@ impl OcspCheck {
     /// Sets how the signer is verified.
     #[must_use]
     pub fn flags(mut self, flags: OcspVerifyFlags) -> Self {
-        self.flags |= flags.bits();
+        // No other bit: they are dangerous.
+        self.flags |= flags.intersection(OcspVerifyFlags::all()).bits();
         self
     }
 
     /// Sets what is not verified.
     #[must_use]
     pub fn danger_flags(mut self, flags: OcspDangerousFlags) -> Self {
-        self.flags |= flags.bits();
+        self.flags |= flags.intersection(OcspDangerousFlags::all()).bits();
         self
     }
 
@@ -292,5 +293,85 @@ fn signer_refusal(stack: &ErrorStack) -> OcspRefusal {
     } else {
         // MISSING_OCSPSIGNING_USAGE, ROOT_CA_NOT_TRUSTED, or nothing at all.
         OcspRefusal::UnauthorizedSigner
+    }
+}
+
+#[cfg(all(test, not(absent = "OCSP_resp_count")))]
+mod tests {
+    use std::ptr;
+
+    use openssl_sys as sys;
+
+    use super::*;
+    use crate::ffi::strings;
+    use crate::ocsp::OcspCertId;
+    use crate::x509::X509;
+
+    fn moment(offset: i64) -> SystemTime {
+        let distance = Duration::from_secs(offset.unsigned_abs());
+        if offset < 0 { SystemTime::now() - distance } else { SystemTime::now() + distance }
+    }
+
+    /// A time that many seconds from now, which is the caller's.
+    fn general(offset: i64) -> *mut sys::ASN1_GENERALIZEDTIME {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let seconds = libc::time_t::try_from(i64::try_from(now).unwrap() + offset).unwrap();
+        // SAFETY: both times are ours, of which the first is freed once; it lends its text, which has two digits for the
+        // year.
+        unsafe {
+            let short = sys::ASN1_TIME_set(ptr::null_mut(), seconds);
+            let text = [b"20", crate::ocsp::c::octets(short.cast())].concat();
+            sys::ASN1_TIME_free(short);
+            let text = strings::c_string("test", "the time", text).unwrap();
+            let time = sys::ASN1_GENERALIZEDTIME_new();
+            assert_eq!(sys::ASN1_GENERALIZEDTIME_set_string(time, text.as_ptr()), 1);
+            time
+        }
+    }
+
+    /// What C says of these times, as seconds from now.
+    fn c_says(this: i64, next: Option<i64>, skew: i64, max_age: Option<i64>) -> bool {
+        let (this, next) = (general(this), next.map_or(ptr::null_mut(), general));
+        // SAFETY: the times are ours, and freed once; NULL is allowed for the end.
+        unsafe {
+            let said = sys::OCSP_check_validity(this, next, skew, max_age.unwrap_or(-1)) == 1;
+            sys::ASN1_GENERALIZEDTIME_free(this);
+            sys::ASN1_GENERALIZEDTIME_free(next);
+            error::clear();
+            said
+        }
+    }
+
+    #[test]
+    fn times_are_judged_as_c_does() {
+        let made = rcgen::generate_simple_self_signed(["a.example".to_string()]).unwrap();
+        let certificate = X509::from_der(made.cert.der()).unwrap();
+        let id = OcspCertId::new(&certificate, &certificate, &Default::default()).unwrap();
+        for this in [-90_000, -7200, -900, 0, 900, 7200] {
+            for next in [None, Some(-7200), Some(-900), Some(900), Some(90_000)] {
+                for skew in [0_i64, 300, 3600] {
+                    for max_age in [None, Some(600), Some(80_000)] {
+                        let response = OcspSingleResponse::of_times(&id, moment(this), next.map(moment));
+                        let mut check = OcspCheck::new().skew(Duration::from_secs(skew.unsigned_abs()));
+                        check = check.max_age_without_next_update(Duration::MAX);
+                        if let Some(age) = max_age {
+                            check = check.max_age(Duration::from_secs(i64::unsigned_abs(age)));
+                        }
+                        let ours = check.timeliness(&response);
+                        assert_eq!(
+                            ours.is_ok(),
+                            c_says(this, next, skew, max_age),
+                            "{this}, {next:?}, {skew}, {max_age:?}: {ours:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn dangerous_bits_do_not_hide_among_the_others() {
+        let check = OcspCheck::new().flags(OcspVerifyFlags::from_bits_retain(!0));
+        assert_eq!(check.flags, OcspVerifyFlags::all().bits());
     }
 }

@@ -1,13 +1,14 @@
 //! What a client demands of the responses that a server staples.
 
-use openssl_sys as sys;
-use openssl_sys_ext as ext;
 use std::ptr;
 
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
 use super::{OcspCheck, OcspResponse, OcspVerifyFlags};
-use crate::error::{self, OcspRefusal};
+use crate::error::OcspRefusal;
 use crate::ssl::SslRef;
-use crate::x509::{X509, X509Ref, X509Store, X509StoreRef};
+use crate::x509::{X509, X509Store, X509StoreRef};
 
 /// When a server must staple. A response that is there must be right under each of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,7 +51,7 @@ pub(crate) fn judge(
     };
     let demanded = match policy {
         StaplePolicy::IfStapled => false,
-        StaplePolicy::MustStaple => leaf.is_some_and(|leaf| must_staple(leaf)),
+        StaplePolicy::MustStaple => leaf.is_some_and(|leaf| leaf.must_staple()),
         StaplePolicy::Always => true,
     };
     if responses.is_empty() {
@@ -100,37 +101,4 @@ fn store(ssl: &SslRef) -> Option<X509Store> {
         }
         (!store.is_null()).then(|| X509StoreRef::from_ptr(store).to_owned())
     }
-}
-
-/// Whether a certificate demands that its server staples: it has the TLS feature `status_request`. An extension that
-/// cannot be read demands it too.
-fn must_staple(certificate: &X509Ref) -> bool {
-    const STATUS_REQUEST: i64 = 5;
-    const STATUS_REQUEST_V2: i64 = 17;
-    let mut critical = -1;
-    error::clear();
-    // SAFETY: the certificate is live; the features are a stack of ours, whose numbers are read before it is freed.
-    let demanded = unsafe {
-        let features = sys::X509_get_ext_d2i(
-            certificate.as_ptr(),
-            ext::NID_tlsfeature,
-            &raw mut critical,
-            ptr::null_mut(),
-        );
-        if features.is_null() {
-            // -1 says that there is none; -2, several.
-            critical != -1
-        } else {
-            let demanded = (0..sys::OPENSSL_sk_num(features.cast())).any(|i| {
-                let mut feature = 0;
-                let number = sys::OPENSSL_sk_value(features.cast(), i);
-                ext::ASN1_INTEGER_get_int64(&raw mut feature, number.cast()) != 1
-                    || matches!(feature, STATUS_REQUEST | STATUS_REQUEST_V2)
-            });
-            ext::TLS_FEATURE_free(features.cast());
-            demanded
-        }
-    };
-    error::clear();
-    demanded
 }

@@ -273,6 +273,11 @@ impl OcspSingleResponse {
         }
     }
 
+    #[cfg(all(test, not(absent = "OCSP_resp_count")))]
+    pub(super) fn of_times(id: &OcspCertId, this: SystemTime, next: Option<SystemTime>) -> Self {
+        Self { id: id.clone(), status: OcspCertStatus::Good, this_update: this, next_update: next }
+    }
+
     /// Of which certificate it speaks.
     ///
     /// C: [`OCSP_SINGLERESP_get0_id(3)`](https://docs.openssl.org/master/man3/OCSP_resp_find_status/)

@@ -8,7 +8,8 @@ use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::mem::{MemBio, Passphrase, encode, no_more_pem, passphrase, write_text};
+use super::mem::{MemBio, encode, no_more_pem, write_text};
+use super::passphrase::{Secret, answer};
 use crate::error::{self, Error, ErrorKind};
 use crate::library::LibContext;
 
@@ -124,10 +125,10 @@ impl X509 {
 
     /// The next certificate of a PEM text; the queue says why there is none.
     fn next_pem(lib: LibContext, bio: &MemBio<'_>) -> Result<Option<Self>, Error> {
-        let mut none: Passphrase<'_> = None;
+        let mut none = Secret::none();
         // SAFETY: the BIO is live; the callback gets a pointer to a local of the type it expects.
         Self::fill(lib, |place| unsafe {
-            ext::PEM_read_bio_X509_AUX(bio.as_ptr(), place, Some(passphrase), (&raw mut none).cast())
+            ext::PEM_read_bio_X509_AUX(bio.as_ptr(), place, Some(answer), none.as_ptr())
         })
     }
 

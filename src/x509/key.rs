@@ -1,14 +1,13 @@
 //! Keys.
 
-use std::ffi::c_long;
-use std::{fmt, ptr};
+use std::ffi::c_char;
+use std::fmt;
 
 use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::mem::{MemBio, Passphrase, passphrase};
-use crate::error::{self, Error, ErrorKind};
+use crate::error::{self, Error};
 use crate::ffi::strings;
 
 // `Send` and `Sync`: OpenSSL counts references atomically and locks the caches inside; there is no setter here.
@@ -32,68 +31,6 @@ unsafe fn share(key: *mut sys::EVP_PKEY) -> *mut sys::EVP_PKEY {
 }
 
 impl PKey {
-    /// Parses the private key in a PEM text. `passphrase` opens an encrypted one; without it such a key is refused,
-    /// and nobody is asked at the terminal.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Refused`] where there is no key, or the passphrase does not fit.
-    ///
-    /// C: [`PEM_read_bio_PrivateKey(3)`](https://docs.openssl.org/master/man3/PEM_read_bio_PrivateKey/)
-    #[doc(alias = "PEM_read_bio_PrivateKey")]
-    pub fn from_pem(pem: &[u8], passphrase: Option<&[u8]>) -> Result<Self, Error> {
-        const CALL: &str = "PEM_read_bio_PrivateKey";
-        let bio = MemBio::reading(CALL, pem)?;
-        let mut secret: Passphrase<'_> = passphrase;
-        error::clear();
-        // SAFETY: the BIO is live; the callback gets a pointer to a local of the type it expects.
-        let key = unsafe {
-            let user = (&raw mut secret).cast();
-            sys::PEM_read_bio_PrivateKey(bio.as_ptr(), ptr::null_mut(), Some(self::passphrase), user)
-        };
-        // SAFETY: from C, with a reference of our own.
-        unsafe { Self::checked(CALL, key) }
-    }
-
-    /// Parses a private key in DER: PKCS #8, or the older form of its algorithm.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Refused`] where there is no key, or an encrypted one.
-    ///
-    /// C: [`d2i_AutoPrivateKey(3)`](https://docs.openssl.org/master/man3/d2i_PrivateKey/)
-    #[doc(alias = "d2i_AutoPrivateKey")]
-    pub fn from_der(der: &[u8]) -> Result<Self, Error> {
-        const CALL: &str = "d2i_AutoPrivateKey";
-        let Ok(len) = c_long::try_from(der.len()) else {
-            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("the input is too long"));
-        };
-        error::clear();
-        let mut rest = der.as_ptr();
-        // SAFETY: `rest` points to `len` bytes, and C moves it within them.
-        let key = unsafe { sys::d2i_AutoPrivateKey(ptr::null_mut(), &raw mut rest, len) };
-        // SAFETY: from C, with a reference of our own.
-        unsafe { Self::checked(CALL, key) }
-    }
-
-    /// Parses the parameters in a PEM text, such as `DH PARAMETERS`.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Refused`] where there are none.
-    ///
-    /// C: [`PEM_read_bio_Parameters(3)`](https://docs.openssl.org/master/man3/PEM_read_bio_PrivateKey/)
-    #[doc(alias = "PEM_read_bio_Parameters")]
-    pub fn parameters_from_pem(pem: &[u8]) -> Result<Self, Error> {
-        const CALL: &str = "PEM_read_bio_Parameters";
-        let bio = MemBio::reading(CALL, pem)?;
-        error::clear();
-        // SAFETY: the BIO is live; there is nothing to reuse.
-        let parameters = unsafe { ext::PEM_read_bio_Parameters(bio.as_ptr(), ptr::null_mut()) };
-        // SAFETY: from C, with a reference of our own.
-        unsafe { Self::checked(CALL, parameters) }
-    }
-
     /// # Safety
     ///
     /// `key` is NULL, or a live key of which the caller gives up a reference.
@@ -163,6 +100,78 @@ impl PKeyRef {
     }
 }
 
+/// # What it is
+impl PKeyRef {
+    /// How many bits of security the key gives; 0 for a key that has none or no algorithm.
+    ///
+    /// C: [`EVP_PKEY_get_security_bits(3)`](https://docs.openssl.org/master/man3/EVP_PKEY_get_size/)
+    #[doc(alias = "EVP_PKEY_get_security_bits")]
+    #[doc(alias = "EVP_PKEY_security_bits")]
+    pub fn security_bits(&self) -> u32 {
+        error::clear();
+        // SAFETY: the key is live, and the call only reads it.
+        let bits = unsafe { sys::EVP_PKEY_get_security_bits(self.as_ptr()) };
+        error::clear();
+        u32::try_from(bits).unwrap_or_default()
+    }
+
+    /// Whether the algorithm goes by this name, such as `EC` or `id-ecPublicKey`.
+    ///
+    /// C: [`EVP_PKEY_is_a(3)`](https://docs.openssl.org/master/man3/EVP_PKEY_is_a/)
+    #[doc(alias = "EVP_PKEY_is_a")]
+    pub fn is_a(&self, algorithm: &str) -> bool {
+        let Ok(algorithm) = strings::c_string("EVP_PKEY_is_a", "the algorithm", algorithm) else {
+            return false;
+        };
+        error::clear();
+        // SAFETY: the key is live, and the string outlives the call.
+        let is = unsafe { sys::EVP_PKEY_is_a(self.as_ptr(), algorithm.as_ptr()) } == 1;
+        error::clear();
+        is
+    }
+
+    /// The name of the group or curve, such as `prime256v1`; `None` for an algorithm without one.
+    ///
+    /// C: [`EVP_PKEY_get_group_name(3)`](https://docs.openssl.org/master/man3/EVP_PKEY_get_group_name/)
+    #[doc(alias = "EVP_PKEY_get_group_name")]
+    pub fn group_name(&self) -> Option<String> {
+        let mut name = [0_u8; 128];
+        let mut len = 0;
+        error::clear();
+        // SAFETY: the key is live, the buffer has the length given, and the out-pointer is a local of the type C writes.
+        let known = unsafe {
+            let buffer = name.as_mut_ptr().cast::<c_char>();
+            ext::EVP_PKEY_get_group_name(self.as_ptr(), buffer, name.len(), &raw mut len)
+        };
+        error::clear();
+        let name = name.get(..len).filter(|name| known == 1 && !name.is_empty())?;
+        Some(String::from_utf8_lossy(name).into_owned())
+    }
+
+    /// Whether both have the same public key and parameters. Keys of different algorithms are not equal.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) where the algorithm cannot tell.
+    ///
+    /// C: [`EVP_PKEY_eq(3)`](https://docs.openssl.org/master/man3/EVP_PKEY_eq/)
+    #[doc(alias = "EVP_PKEY_eq")]
+    #[doc(alias = "EVP_PKEY_cmp")]
+    pub fn public_eq(&self, other: &Self) -> Result<bool, Error> {
+        const CALL: &str = "EVP_PKEY_eq";
+        error::clear();
+        // SAFETY: both are live, and the call changes nothing but caches under their locks.
+        match unsafe { sys::EVP_PKEY_eq(self.as_ptr(), other.as_ptr()) } {
+            1 => Ok(true),
+            0 | -1 => {
+                error::clear();
+                Ok(false)
+            }
+            _ => Err(Error::from_queue(CALL)),
+        }
+    }
+}
+
 impl fmt::Debug for PKeyRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Never the key itself.
@@ -173,30 +182,5 @@ impl fmt::Debug for PKeyRef {
 impl fmt::Debug for PKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_read_from_pem_and_der() {
-        let made = rcgen::KeyPair::generate().unwrap();
-        let pem = PKey::from_pem(made.serialize_pem().as_bytes(), None).unwrap();
-        let der = PKey::from_der(&made.serialize_der()).unwrap();
-        assert_eq!((pem.algorithm().as_str(), pem.bits()), ("EC", 256));
-        // SAFETY: both are live.
-        assert_eq!(unsafe { sys::EVP_PKEY_eq(pem.as_ptr(), der.as_ptr()) }, 1);
-    }
-
-    #[test]
-    fn what_is_no_key_is_refused() {
-        for bytes in [&b""[..], b"\x30", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
-            assert!(PKey::from_pem(bytes, None).is_err());
-            assert!(PKey::from_pem(bytes, Some(b"secret")).is_err());
-            assert!(PKey::from_der(bytes).is_err());
-            assert!(PKey::parameters_from_pem(bytes).is_err());
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Memory BIOs, for what C only reads from or writes to a BIO.
 
-use std::ffi::{c_int, c_long, c_void};
+use std::ffi::{c_int, c_long};
 use std::marker::PhantomData;
 use std::ptr;
 
@@ -123,29 +123,4 @@ pub(crate) fn no_more_pem() -> bool {
     // SAFETY: reads this thread's queue.
     let code = unsafe { sys::ERR_peek_last_error() };
     sys::ERR_GET_LIB(code) == sys::ERR_LIB_PEM && sys::ERR_GET_REASON(code) == PEM_NO_START_LINE
-}
-
-/// The passphrase that [`passphrase`] hands to C.
-pub(crate) type Passphrase<'a> = Option<&'a [u8]>;
-
-/// Answers C's question for a passphrase. Without one it refuses, where C would ask at the terminal.
-///
-/// The user data points to a [`Passphrase`].
-pub(crate) unsafe extern "C" fn passphrase(
-    buffer: *mut std::ffi::c_char,
-    size: c_int,
-    _writing: c_int,
-    user: *mut c_void,
-) -> c_int {
-    let room = usize::try_from(size).unwrap_or_default();
-    // SAFETY: every caller of ours passes a pointer to a `Passphrase` that outlives the call.
-    let Some(passphrase) = (unsafe { user.cast::<Passphrase<'_>>().as_ref() }).copied().flatten() else {
-        return -1;
-    };
-    if buffer.is_null() || passphrase.len() > room {
-        return -1;
-    }
-    // SAFETY: C lends `size` writable bytes, and the passphrase fits.
-    unsafe { buffer.cast::<u8>().copy_from_nonoverlapping(passphrase.as_ptr(), passphrase.len()) };
-    c_int::try_from(passphrase.len()).unwrap_or(-1)
 }

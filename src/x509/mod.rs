@@ -2,34 +2,48 @@
 
 mod certificate;
 mod certificate_fields;
+mod checks;
 mod crl;
+mod crl_contents;
 mod digest;
+mod extension;
 mod extensions;
 mod general_name;
 mod key;
+mod key_read;
+mod key_write;
+mod loader;
 pub(crate) mod mem;
 mod name;
+mod name_builder;
 mod oid;
 mod param;
 mod parsed;
+pub(crate) mod passphrase;
+mod pkcs12;
 mod serial;
 pub(crate) mod stack;
 mod store;
-mod time;
+pub(crate) mod time;
 mod usage;
 mod verify;
 
 pub use certificate::{X509, X509Ref};
 pub use certificate_fields::SignatureInfo;
 pub use crl::{X509Crl, X509CrlRef};
+pub use crl_contents::{CrlReason, RevocationStatus, Revoked};
+pub use extension::X509Extension;
 pub use extensions::{AccessDescription, AuthorityKeyId, BasicConstraints, KeyUsage};
 pub use general_name::GeneralName;
 pub use key::{PKey, PKeyRef};
+pub use loader::{StoreExpectation, StoreLoader, StoreObject, StoreObjects, load_uri};
 pub use name::{X509Name, X509NameEntry, X509NameRef};
+pub use name_builder::X509NameBuilder;
 pub use oid::Oid;
 pub use param::{
     HostFlags, InheritFlags, VerifyFlags, X509Purpose, X509Trust, X509VerifyParam, X509VerifyParamRef,
 };
+pub use pkcs12::{Pkcs12, Pkcs12Contents, Pkcs12Ref};
 pub use serial::SerialNumber;
 pub use store::{X509Store, X509StoreBuilder, X509StoreRef};
 pub use usage::ExtendedKeyUsage;

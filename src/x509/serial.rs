@@ -1,13 +1,15 @@
 //! Serial numbers.
 
-use std::fmt;
+use std::ffi::c_int;
+use std::{fmt, ptr};
 
 use openssl_sys as sys;
 
+use crate::error::{self, Error, ErrorKind};
 use crate::ffi::bytes;
 
 /// `V_ASN1_NEG`
-const NEGATIVE: std::ffi::c_int = 0x100;
+const NEGATIVE: c_int = 0x100;
 
 /// A serial number: any integer, although a good one is positive and has at most 20 bytes. It displays in hexadecimal.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -38,6 +40,27 @@ impl SerialNumber {
         Self { negative: negative && !magnitude.is_empty(), magnitude }
     }
 
+    /// The number as C takes it.
+    pub(super) fn to_asn1(&self) -> Result<Asn1Integer, Error> {
+        const CALL: &str = "BN_to_ASN1_INTEGER";
+        let Ok(len) = c_int::try_from(self.magnitude.len()) else {
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("the number is too long"));
+        };
+        error::clear();
+        // SAFETY: C reads so many bytes; the big number is ours, and freed once, and NULL is allowed there.
+        let number = unsafe {
+            let big = sys::BN_bin2bn(self.magnitude.as_ptr(), len, ptr::null_mut());
+            if big.is_null() {
+                return Err(Error::from_queue("BN_bin2bn"));
+            }
+            sys::BN_set_negative(big, c_int::from(self.negative));
+            let number = sys::BN_to_ASN1_INTEGER(big, ptr::null_mut());
+            sys::BN_free(big);
+            number
+        };
+        if number.is_null() { Err(Error::from_queue(CALL)) } else { Ok(Asn1Integer(number)) }
+    }
+
     /// A copy of C's integer; 0 for NULL.
     ///
     /// # Safety
@@ -50,6 +73,22 @@ impl SerialNumber {
         let string = number.cast::<sys::ASN1_STRING>();
         // SAFETY: an integer is a string of ASN.1, which holds the magnitude, and its sign in the type.
         unsafe { Self::new(sys::ASN1_STRING_type(string) & NEGATIVE != 0, contents(string)) }
+    }
+}
+
+/// An integer of C's that is ours.
+pub(super) struct Asn1Integer(*mut sys::ASN1_INTEGER);
+
+impl Asn1Integer {
+    pub(super) fn as_ptr(&self) -> *mut sys::ASN1_INTEGER {
+        self.0
+    }
+}
+
+impl Drop for Asn1Integer {
+    fn drop(&mut self) {
+        // SAFETY: ours, and freed once.
+        unsafe { sys::ASN1_INTEGER_free(self.0) };
     }
 }
 

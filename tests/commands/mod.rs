@@ -89,8 +89,13 @@ impl Running {
     /// Writes to the program's stdin.
     #[track_caller]
     pub(crate) fn say(&mut self, text: &str) {
+        self.try_say(text).expect("it reads");
+    }
+
+    /// As [`say`](Self::say), to a program that may have ended.
+    pub(crate) fn try_say(&mut self, text: &str) -> std::io::Result<()> {
         let stdin = self.stdin.as_mut().expect("its stdin");
-        stdin.write_all(text.as_bytes()).and_then(|()| stdin.flush()).expect("it reads");
+        stdin.write_all(text.as_bytes()).and_then(|()| stdin.flush())
     }
 
     /// Kills it, as a power failure would.

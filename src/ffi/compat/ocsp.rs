@@ -164,3 +164,35 @@ pub(crate) unsafe fn set_many_responses(ssl: *mut sys::SSL, stack: *mut sys::OPE
     // SAFETY: by this function's contract.
     unsafe { sys::SSL_ctrl(ssl, ext::SSL_CTRL_SET_TLSEXT_STATUS_REQ_OCSP_RESP_EX, 0, stack.cast()) == 1 }
 }
+
+#[cfg(all(test, absent = "OCSP_resp_count"))]
+mod tests {
+    use crate::context::{SslContext, SslMethod, StatusDecision};
+    use crate::error::ErrorKind;
+    use crate::ocsp::{OcspCheck, OcspRequest, OcspResponse, StaplePolicy};
+    use crate::ssl::{Ssl, StatusType};
+
+    #[test]
+    fn without_ocsp_everything_says_so() {
+        let mut builder = SslContext::builder(SslMethod::tls()).unwrap();
+        let kinds = [
+            OcspResponse::from_der(b"0\x03\n\x01\x03").unwrap_err().kind(),
+            OcspRequest::from_der(b"0\x00").unwrap_err().kind(),
+            builder.set_tlsext_status_type(StatusType::OCSP).unwrap_err().kind(),
+            builder.verify_stapled_responses(StaplePolicy::IfStapled, OcspCheck::new()).unwrap_err().kind(),
+            builder.set_status_request_callback(|_| StatusDecision::Ignore).unwrap_err().kind(),
+        ];
+        assert_eq!(kinds, [ErrorKind::Unsupported; 5]);
+        assert!(!builder.has_tlsext_status_cb());
+        let mut ssl = Ssl::new(&builder.build()).unwrap();
+        let kinds = [
+            ssl.set_tlsext_status_type(StatusType::OCSP).unwrap_err().kind(),
+            ssl.set_tlsext_status_ids(&[]).unwrap_err().kind(),
+            ssl.set_tlsext_status_exts(&[]).unwrap_err().kind(),
+            ssl.set_tlsext_status_ocsp_resp(None).unwrap_err().kind(),
+            ssl.set_tlsext_status_ocsp_resp_ex(&[]).unwrap_err().kind(),
+        ];
+        assert_eq!(kinds, [ErrorKind::Unsupported; 5]);
+        assert_eq!(ssl.tlsext_status_ocsp_resp(), None);
+    }
+}

@@ -13,7 +13,8 @@ use super::{Lookup, X509StoreBuilder};
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::{compat, strings};
 use crate::library::LibContext;
-use crate::x509::mem::{MemBio, Passphrase, passphrase};
+use crate::x509::mem::MemBio;
+use crate::x509::passphrase::{Secret, answer};
 use crate::x509::{X509, X509Crl, X509CrlRef, X509Ref, read_file};
 
 /// # Safety
@@ -70,7 +71,7 @@ fn all<T>(call: &'static str, pem: &[u8], next: impl Fn(&MemBio<'_>) -> Option<T
 
 fn certificates(lib: LibContext, pem: &[u8]) -> Result<Vec<X509>, Error> {
     all("PEM_read_bio_X509_AUX", pem, |bio| {
-        let mut none: Passphrase<'_> = None;
+        let mut none = Secret::none();
         // SAFETY: the context lives as long as the process. C fills the certificate, or takes it away and leaves NULL; the
         // callback gets a pointer to a local of the type it expects.
         unsafe {
@@ -78,8 +79,8 @@ fn certificates(lib: LibContext, pem: &[u8]) -> Result<Vec<X509>, Error> {
             if certificate.is_null() {
                 return None;
             }
-            let (user, place) = ((&raw mut none).cast(), &raw mut certificate);
-            if ext::PEM_read_bio_X509_AUX(bio.as_ptr(), place, Some(passphrase), user).is_null() {
+            let (user, place) = (none.as_ptr(), &raw mut certificate);
+            if ext::PEM_read_bio_X509_AUX(bio.as_ptr(), place, Some(answer), user).is_null() {
                 sys::X509_free(certificate);
                 return None;
             }
@@ -95,15 +96,15 @@ fn crls(lib: LibContext, pem: &[u8]) -> Result<Vec<X509Crl>, Error> {
         return Ok(Vec::new());
     }
     all("PEM_read_bio_X509_CRL", pem, |bio| {
-        let mut none: Passphrase<'_> = None;
+        let mut none = Secret::none();
         // SAFETY: as for certificates.
         unsafe {
             let mut crl = ext::X509_CRL_new_ex(lib.as_ptr(), lib.properties_ptr());
             if crl.is_null() {
                 return None;
             }
-            let (user, place) = ((&raw mut none).cast(), &raw mut crl);
-            if sys::PEM_read_bio_X509_CRL(bio.as_ptr(), place, Some(passphrase), user).is_null() {
+            let (user, place) = (none.as_ptr(), &raw mut crl);
+            if sys::PEM_read_bio_X509_CRL(bio.as_ptr(), place, Some(answer), user).is_null() {
                 sys::X509_CRL_free(crl);
                 return None;
             }
@@ -120,32 +121,29 @@ pub(super) unsafe fn load_uri(store: *mut sys::X509_STORE, lib: LibContext, uri:
     let uri = strings::c_string_not_empty(CALL, "the URI", uri)?;
     // A store of its own tells whether there was anything, be it known in the other already.
     let found = X509StoreBuilder::new_in(lib)?;
+    let (context, query) = (lib.as_ptr(), lib.properties_ptr());
     error::clear();
-    // SAFETY: the store is live and ours alone, and owns the lookup (get0); the string outlives the call.
+    // SAFETY: the store is live and ours alone; C copies the URI. The context lives as long as the process.
+    if unsafe { ext::X509_STORE_load_store_ex(found.as_ptr(), uri.as_ptr(), context, query) } != 1 {
+        return Err(Error::from_queue("X509_STORE_load_store_ex").with_detail(uri.to_string_lossy()));
+    }
+    error::clear();
+    // SAFETY: as above; the store owns the lookup (get0).
     let done = unsafe {
         let lookup = sys::X509_STORE_add_lookup(found.as_ptr(), ext::X509_LOOKUP_store());
+        let load = ext::X509_L_LOAD_STORE;
         !lookup.is_null()
-            && ext::X509_LOOKUP_ctrl_ex(
-                lookup,
-                ext::X509_L_LOAD_STORE,
-                uri.as_ptr(),
-                0,
-                ptr::null_mut(),
-                lib.as_ptr(),
-                lib.properties_ptr(),
-            ) == 1
+            && ext::X509_LOOKUP_ctrl_ex(lookup, load, uri.as_ptr(), 0, ptr::null_mut(), context, query) == 1
     };
-    if !done {
-        return Err(Error::from_queue(CALL).with_detail(uri.to_string_lossy()));
-    }
-    // C takes an object that cannot be read for the end.
+    // C takes an object that cannot be read for the end, and 3.0 nothing at all for a failure.
     let stack = error::ErrorStack::drain();
     // SAFETY: both stores are live, and nobody else changes them.
-    if unsafe { copy_objects(found.as_ptr(), store) }? == 0 {
-        let kind = ErrorKind::NoTrustAnchors;
-        return Err(Error::new(kind, CALL).with_stack(stack).with_detail(uri.to_string_lossy()));
+    let count = unsafe { copy_objects(found.as_ptr(), store) }?;
+    if count > 0 && done {
+        return Ok(());
     }
-    Ok(())
+    let kind = if count > 0 { ErrorKind::Refused } else { ErrorKind::NoTrustAnchors };
+    Err(Error::new(kind, CALL).with_stack(stack).with_detail(uri.to_string_lossy()))
 }
 
 /// Adds a lookup.

@@ -1,0 +1,218 @@
+//! Conversions to and from the objects of the `openssl` crate, feature `openssl`.
+//!
+//! Both sides hold the same C object: what is converted by reference shares it, by its reference count, and what is
+//! converted by value changes hands. Names have no reference count and are copied. Neither crate has a setter for any of
+//! these objects once it is built, so that neither changes what the other one holds.
+//!
+//! What is not here: a store or a context of ours for that crate. It has builders that lend a store for changing after it
+//! was set, which must not be one that is shared; and its contexts do not demand the peer's name, as ours do.
+
+use std::mem;
+
+use foreign_types_03::{ForeignType as _, ForeignTypeRef as _};
+use openssl::pkey;
+
+use crate::error::Error;
+use crate::ssl::Ssl;
+use crate::x509::passphrase::wipe;
+use crate::x509::{PKey, PKeyRef, X509, X509Crl, X509CrlRef, X509Name, X509NameRef, X509Ref, X509Store};
+
+/// Conversions of a type with a reference count.
+macro_rules! shared {
+    ($ours:ident, $ours_ref:ident, $theirs:ty, $theirs_ref:ty) => {
+        impl From<$theirs> for $ours {
+            /// Takes over the object.
+            fn from(theirs: $theirs) -> Self {
+                let object = theirs.as_ptr();
+                mem::forget(theirs);
+                // SAFETY: live, with the reference that was forgotten just now; that crate changes none that is built.
+                unsafe { Self::from_ptr(object) }
+            }
+        }
+
+        impl From<&$theirs_ref> for $ours {
+            /// Shares the object.
+            fn from(theirs: &$theirs_ref) -> Self {
+                theirs.to_owned().into()
+            }
+        }
+
+        impl From<$ours> for $theirs {
+            /// Takes over the object.
+            fn from(ours: $ours) -> Self {
+                // SAFETY: live, with the reference that is given up here.
+                unsafe { Self::from_ptr(ours.into_ptr()) }
+            }
+        }
+
+        impl From<&$ours_ref> for $theirs {
+            /// Shares the object.
+            fn from(ours: &$ours_ref) -> Self {
+                ours.to_owned().into()
+            }
+        }
+    };
+}
+
+shared!(X509, X509Ref, openssl::x509::X509, openssl::x509::X509Ref);
+
+impl From<openssl::x509::X509Crl> for X509Crl {
+    /// Takes over the list.
+    fn from(theirs: openssl::x509::X509Crl) -> Self {
+        let list = theirs.as_ptr();
+        mem::forget(theirs);
+        // SAFETY: live, with the reference that was forgotten just now. That crate has no second one, so that no other
+        // thread uses it.
+        unsafe { Self::from_ptr(list) }
+    }
+}
+
+impl From<X509Crl> for openssl::x509::X509Crl {
+    /// Takes over the list.
+    fn from(ours: X509Crl) -> Self {
+        // SAFETY: live, with the reference that is given up here.
+        unsafe { Self::from_ptr(ours.into_ptr()) }
+    }
+}
+
+impl From<&X509CrlRef> for openssl::x509::X509Crl {
+    /// Shares the list.
+    fn from(ours: &X509CrlRef) -> Self {
+        ours.to_owned().into()
+    }
+}
+
+impl TryFrom<&openssl::x509::X509NameRef> for X509Name {
+    type Error = Error;
+
+    /// Copies the name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if it cannot be copied.
+    fn try_from(theirs: &openssl::x509::X509NameRef) -> Result<Self, Error> {
+        // SAFETY: live for the borrow; that crate changes none that is built, and encodes what it builds.
+        unsafe { X509NameRef::from_ptr(theirs.as_ptr()) }.to_owned_name()
+    }
+}
+
+impl From<openssl::x509::X509Name> for X509Name {
+    /// Takes over the name.
+    fn from(theirs: openssl::x509::X509Name) -> Self {
+        let name = theirs.as_ptr();
+        mem::forget(theirs);
+        // SAFETY: live, and nobody else's any more; that crate encodes what it builds.
+        unsafe { Self::from_ptr(name) }
+    }
+}
+
+impl From<X509Name> for openssl::x509::X509Name {
+    /// Takes over the name.
+    fn from(ours: X509Name) -> Self {
+        // SAFETY: live, and given up here.
+        unsafe { Self::from_ptr(ours.into_ptr()) }
+    }
+}
+
+impl From<&X509NameRef> for openssl::x509::X509Name {
+    /// Copies the name.
+    fn from(ours: &X509NameRef) -> Self {
+        ours.to_owned().into()
+    }
+}
+
+impl From<openssl::x509::store::X509Store> for X509Store {
+    /// Takes over the store.
+    fn from(theirs: openssl::x509::store::X509Store) -> Self {
+        let store = theirs.as_ptr();
+        mem::forget(theirs);
+        // SAFETY: live, with the reference that was forgotten just now. That crate has no second one, so that nobody
+        // changes it any more.
+        unsafe { Self::from_ptr(store) }
+    }
+}
+
+impl<T> From<pkey::PKey<T>> for PKey {
+    /// Takes over the key.
+    fn from(theirs: pkey::PKey<T>) -> Self {
+        let key = theirs.as_ptr();
+        mem::forget(theirs);
+        // SAFETY: live, with the reference that was forgotten just now; that crate changes none that is built.
+        unsafe { Self::from_ptr(key) }
+    }
+}
+
+impl<T> From<&pkey::PKeyRef<T>> for PKey {
+    /// Shares the key.
+    fn from(theirs: &pkey::PKeyRef<T>) -> Self {
+        theirs.to_owned().into()
+    }
+}
+
+impl TryFrom<&PKeyRef> for pkey::PKey<pkey::Private> {
+    type Error = Error;
+
+    /// Shares the key.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) for a key whose private part is not here, such as a public key, or
+    /// one in hardware: that crate counts on it.
+    fn try_from(ours: &PKeyRef) -> Result<Self, Error> {
+        wipe(&mut ours.to_pkcs8_der()?);
+        // SAFETY: live, with the reference that is given up here, and it has a private part.
+        Ok(unsafe { Self::from_ptr(ours.to_owned().into_ptr()) })
+    }
+}
+
+impl TryFrom<PKey> for pkey::PKey<pkey::Private> {
+    type Error = Error;
+
+    /// Takes over the key.
+    ///
+    /// # Errors
+    ///
+    /// As for a reference.
+    fn try_from(ours: PKey) -> Result<Self, Error> {
+        Self::try_from(&*ours)
+    }
+}
+
+impl TryFrom<&PKeyRef> for pkey::PKey<pkey::Public> {
+    type Error = Error;
+
+    /// Shares the key.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) for parameters without a key: that crate counts on one.
+    fn try_from(ours: &PKeyRef) -> Result<Self, Error> {
+        ours.to_public_der()?;
+        // SAFETY: live, with the reference that is given up here, and it has a public part.
+        Ok(unsafe { Self::from_ptr(ours.to_owned().into_ptr()) })
+    }
+}
+
+impl TryFrom<PKey> for pkey::PKey<pkey::Public> {
+    type Error = Error;
+
+    /// Takes over the key.
+    ///
+    /// # Errors
+    ///
+    /// As for a reference.
+    fn try_from(ours: PKey) -> Result<Self, Error> {
+        Self::try_from(&*ours)
+    }
+}
+
+impl From<openssl::ssl::Ssl> for Ssl {
+    /// Takes over an object that has not shaken hands, with the settings and callbacks that it has there.
+    fn from(theirs: openssl::ssl::Ssl) -> Self {
+        let ssl = theirs.as_ptr();
+        mem::forget(theirs);
+        // SAFETY: live, with the one reference, which was forgotten just now. That crate lets its callbacks and data be
+        // used on every thread.
+        unsafe { Self::from_ptr(ssl) }
+    }
+}
