@@ -5,6 +5,10 @@
 #[path = "callback_matrix/callbacks.rs"]
 mod callbacks;
 mod common;
+#[path = "callback_matrix/passphrases.rs"]
+mod passphrases;
+#[path = "callback_matrix/pins.rs"]
+mod pins;
 #[path = "callback_matrix/rules.rs"]
 mod rules;
 #[path = "callback_matrix/scene.rs"]
@@ -42,6 +46,10 @@ fn play(cell: Cell) {
     let scene = Scene::new(cell);
     scene.play();
     scene.close();
+    assert_queue_is_empty();
+}
+
+fn assert_queue_is_empty() {
     // SAFETY: reads this thread's queue.
     assert_eq!(unsafe { ext::ERR_peek_error() }, 0, "the error queue is not empty");
 }

@@ -16,7 +16,7 @@ use std::thread;
 
 use common::{Duplex, duplex, shake_over};
 use libssl::context::ProtocolVersion;
-use libssl::x509::{X509, X509Name, X509Purpose, X509Ref, X509Store};
+use libssl::x509::{PKeyRef, RevocationStatus, X509, X509CrlRef, X509Name, X509Purpose, X509Ref, X509Store};
 use libssl::{Connected, ErrorKind, Ssl, SslContext, VerifyError};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
@@ -122,11 +122,33 @@ fn read(world: &World) {
     read_certificate(&world.leaf);
     read_certificate(&world.ca);
     assert!(world.leaf != world.ca && world.ca == world.ca.clone());
-    let (key, bits) = (world.key.clone(), world.key.bits());
-    assert_eq!((key.bits(), key.algorithm()), (bits, world.key.algorithm()));
-    assert!(format!("{:?} {:?}", world.key, world.crl.clone()).contains("X509Crl"));
+    read_key(&world.key);
+    read_list(&world.crl, &world.leaf, &world.ca);
     let (client, server) = world.contexts.with(|contexts| contexts.clone());
     assert!(format!("{client:?} {server:?}").contains("SslContext"));
+}
+
+fn read_key(key: &PKeyRef) {
+    let copy = key.to_owned();
+    assert_eq!((copy.bits(), copy.algorithm()), (256, key.algorithm()));
+    assert!(copy.security_bits() == 128 && key.is_a("EC"));
+    assert!(key.group_name().is_some() && key.public_eq(&copy).expect("two keys"));
+    assert!(!key.to_pkcs8_der().expect("DER").is_empty());
+    assert_eq!(key.to_public_der().expect("DER"), copy.to_public_der().expect("DER"));
+    assert!(format!("{key:?}").contains("PKey"));
+}
+
+fn read_list(list: &X509CrlRef, certificate: &X509Ref, issuer: &X509Ref) {
+    let copy = list.to_owned();
+    assert!(*list.issuer_name() == *issuer.subject_name());
+    assert_eq!(copy.entries().expect("entries").len(), 5);
+    assert!(matches!(list.revoked(certificate).expect("an answer"), RevocationStatus::NotListed));
+    assert!(list.verify(&issuer.public_key().expect("a key")).expect("an answer"));
+    assert!(copy.last_update().expect("a time") < list.next_update().expect("a time").expect("one"));
+    assert!(list.number().expect("a number").is_some());
+    assert_eq!(list.to_der().expect("DER"), copy.to_der().expect("DER"));
+    assert!(list.to_text().expect("a text").contains("CRL"));
+    assert!(format!("{list:?}").contains("X509Crl"));
 }
 
 fn read_certificate(certificate: &X509Ref) {

@@ -100,7 +100,7 @@ impl Probe {
     }
 
     /// Of a callback that has no way to pause: it would be a `No`, and the rules know no such cell.
-    fn agrees(&self) -> bool {
+    pub fn agrees(&self) -> bool {
         self.ask() == Answer::Yes
     }
 }

@@ -92,11 +92,11 @@ impl Scene {
     }
 
     fn objects(&self) -> (Ssl, Ssl) {
-        let session = self.cell.setting.offers_session().then(|| self.meet());
+        let session =
+            self.cell.setting.offers_session().then(|| Session::of_first(&self.client, &self.server));
         let (mut client, mut server) = (client_ssl(&self.client), Ssl::new(&self.server).expect("SSL_new"));
-        if let Some(Session(session)) = &session {
-            // SAFETY: object and session are live; C takes a reference of its own.
-            assert_eq!(unsafe { sys::SSL_set_session(client.as_ptr(), *session) }, 1);
+        if let Some(session) = &session {
+            session.offer(&client);
         }
         let own = match self.cell.callback.role() {
             Role::Client => &mut client,
@@ -104,18 +104,6 @@ impl Scene {
         };
         self.cell.callback.set_on_object(own, self.object_probe.clone());
         (client, server)
-    }
-
-    /// A first handshake, in which all is accepted, and its session.
-    fn meet(&self) -> Session {
-        let (mut client, mut server) = common::connected(&self.client, &self.server);
-        server.write_all(b"x").expect("a write");
-        client.read_exact(&mut [0]).expect("a read, which takes the tickets");
-        // SAFETY: the object is live; get1 gives a reference of our own.
-        let session = Session(unsafe { ext::SSL_get1_session(client.ssl().as_ptr()) });
-        client.shutdown().expect("an end");
-        server.shutdown().expect("an end");
-        session
     }
 
     fn shake(&self, client: Ssl, server: Ssl, outcome: Outcome) {
@@ -285,7 +273,27 @@ fn nothing() -> libssl::Error {
 }
 
 /// A session, and one reference to it.
-struct Session(*mut sys::SSL_SESSION);
+pub struct Session(*mut sys::SSL_SESSION);
+
+impl Session {
+    /// That of a first handshake, in which all is accepted.
+    pub fn of_first(client: &SslContext, server: &SslContext) -> Self {
+        let (mut client, mut server) = common::connected(client, server);
+        server.write_all(b"x").expect("a write");
+        client.read_exact(&mut [0]).expect("a read, which takes the tickets");
+        // SAFETY: the object is live; get1 gives a reference of our own.
+        let session = Self(unsafe { ext::SSL_get1_session(client.ssl().as_ptr()) });
+        client.shutdown().expect("an end");
+        server.shutdown().expect("an end");
+        session
+    }
+
+    /// Lets a client offer it.
+    pub fn offer(&self, client: &Ssl) {
+        // SAFETY: object and session are live; C takes a reference of its own.
+        assert_eq!(unsafe { sys::SSL_set_session(client.as_ptr(), self.0) }, 1);
+    }
+}
 
 impl Drop for Session {
     fn drop(&mut self) {
