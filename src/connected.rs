@@ -1,5 +1,7 @@
 //! A connection whose handshake is done: [`Connected`].
 
+mod post_handshake;
+
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};

@@ -44,7 +44,7 @@
 //! | [`error`] | [`Error`], [`SslError`], the error stack |
 //! | [`x509`] | certificates, keys, revocation lists and stores, as far as TLS needs them |
 //! | [`ocsp`] | asking whether a certificate is revoked, and judging the answer |
-//! | [`library`] | the OpenSSL that runs, and library contexts |
+//! | [`library`](mod@library) | the OpenSSL that runs, and library contexts |
 //! | [`ffi`] | the raw types |
 //!
 //! # Versions

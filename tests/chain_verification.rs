@@ -371,6 +371,23 @@ fn one_of_several_names_must_match() {
 }
 
 #[test]
+fn names_in_a_store_s_settings_are_demanded_and_told() {
+    let root = Authority::new("root", None);
+    let leaf = root.issue(&named("x", &["a.example"]));
+    let mut builder = root.store().to_builder().unwrap();
+    builder.param_mut().set_host("long-name-of-a-host.example").unwrap();
+    builder.param_mut().set_email("a@example.org").unwrap();
+    // Copies of copies, which OpenSSL 4.0 writes without an end.
+    let store = builder.build().unwrap().to_builder().unwrap().build().unwrap();
+    let names = ["long-name-of-a-host.example", "a@example.org"];
+    assert_eq!(store.param().hosts()[0].to_bytes(), names[0].as_bytes());
+    assert_eq!(store.param().email().unwrap().to_bytes(), names[1].as_bytes());
+    let error = store.verify_chain(&leaf).purpose(X509Purpose::SSL_SERVER).verify().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Verification(VerifyError::HOSTNAME_MISMATCH));
+    assert_eq!(error.verify_failure().unwrap().expected, names);
+}
+
+#[test]
 fn a_common_name_counts_only_without_alternative_names() {
     let root = Authority::new("root", None);
     let store = root.store();
@@ -450,14 +467,9 @@ fn addresses_must_match_each_kind_for_itself() {
 }
 
 #[test]
-fn several_mail_addresses_need_openssl_4() {
+fn mail_addresses_beyond_ascii_need_openssl_4() {
     let mut param = any();
-    let sets = [
-        param.set_rfc822("a@example.org"),
-        param.add_rfc822("b@example.org"),
-        param.set_smtputf8("\u{fc}@example.org"),
-        param.add_smtputf8("\u{f6}@example.org"),
-    ];
+    let sets = [param.set_rfc822("a@example.org"), param.set_smtputf8("\u{fc}@example.org")];
     if sets.iter().all(Result::is_ok) {
         assert_eq!(param.email(), Some(c"a@example.org"));
         assert_eq!(param.set_smtputf8("a@example.org").unwrap_err().kind(), ErrorKind::InvalidInput);

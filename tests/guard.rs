@@ -396,7 +396,7 @@ fn a_host_that_knows_its_client_resumes() {
 fn link(number: u32) -> SslContext {
     let mut builder = server_builder();
     // The client's key share is of another group, so that there is a second ClientHello.
-    builder.set_groups_list("X25519").unwrap();
+    builder.set_groups_list("P-384").unwrap();
     builder
         .set_client_hello_cb(move |hello| {
             let earlier = hello.shared_sigalgs();
@@ -416,7 +416,7 @@ fn link(number: u32) -> SslContext {
 #[test]
 fn a_context_that_is_left_behind_lives_as_long_as_the_object() {
     let mut client = client_builder();
-    client.set_groups_list("P-256:X25519").unwrap();
+    client.set_groups_list("P-256:P-384").unwrap();
     let (client, server) = shake_as(client_ssl(&client.build()), &link(0));
     assert!(client.is_ok(), "{client:?}");
     assert!(server.is_ok(), "{server:?}");

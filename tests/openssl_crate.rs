@@ -48,8 +48,9 @@ fn a_public_key_does_not_pass_for_a_private_one() {
 
 #[test]
 fn parameters_do_not_pass_for_a_key() {
-    let params = openssl::dh::Dh::get_2048_256().unwrap().params_to_pem().unwrap();
-    let ours = PKey::parameters_from_pem(&params).unwrap();
+    // Those of P-256. OpenSSL leaks when it refuses to encode those of DH as a key.
+    let pem = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    let ours = PKey::parameters_from_pem(pem).unwrap();
 
     assert!(openssl::pkey::PKey::<Public>::try_from(&*ours).is_err());
     assert!(openssl::pkey::PKey::<Private>::try_from(&*ours).is_err());
@@ -94,6 +95,18 @@ fn a_store_changes_hands() {
 
     let ours = X509Store::from(theirs);
     assert_eq!(ours.clone().as_ptr(), pointer);
+}
+
+#[test]
+fn a_store_of_ours_is_copied() {
+    let mut builder = libssl::x509::X509StoreBuilder::new().unwrap();
+    builder.add_cert(&X509::from_der(&pki().ca_der).unwrap()).unwrap();
+    let ours = builder.build().unwrap();
+
+    let theirs = openssl::x509::store::X509Store::try_from(&*ours).unwrap();
+    assert_ne!(foreign_types_03::ForeignTypeRef::as_ptr(&*theirs), ours.as_ptr());
+    let certificate = theirs.all_certificates().into_iter().next().unwrap();
+    assert_eq!(certificate.to_der().unwrap(), pki().ca_der);
 }
 
 #[test]

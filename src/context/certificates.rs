@@ -294,7 +294,7 @@ impl SslContextBuilderRef {
     ///
     /// [`ErrorKind::Refused`] for what cannot be parsed, and as [`use_certificate`](Self::use_certificate).
     pub fn use_certificate_chain_pem(&mut self, pem: &[u8]) -> Result<(), Error> {
-        let certificates = X509::stack_from_pem(pem)?;
+        let certificates = X509::stack_from_pem_in(self.lib_context(), pem)?;
         let Some((certificate, chain)) = certificates.split_first() else {
             return Err(
                 Error::new(ErrorKind::InvalidInput, "SSL_CTX_use_certificate").with_detail("no certificate")

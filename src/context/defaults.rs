@@ -12,6 +12,7 @@ use super::{
 };
 use crate::error::{self, Error, ErrorKind};
 use crate::library::{self, LibContext};
+use crate::x509::X509Store;
 
 impl SslContext {
     /// A context with C's own defaults, and what the system's `openssl.cnf` sets: for ports. It verifies no peer.
@@ -101,6 +102,10 @@ impl SslContext {
         lib: LibContext,
         anchors: TrustAnchors<'_>,
     ) -> Result<SslContextBuilder, Error> {
+        // Read before SSL_CTX_new fetches all its algorithms, each of which makes parsing a public key dearer (on 3.0 by a
+        // quarter for the first client).
+        let system = || X509Store::system_in(lib);
+        let _system = matches!(anchors, TrustAnchors::System).then(system).transpose()?;
         let mut builder = Self::builder_in(lib, SslMethod::tls_client())?;
         builder.raise_min_proto_version(ProtocolVersion::TLS1_2)?;
         builder.begin_with(anchors)?;

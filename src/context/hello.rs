@@ -30,7 +30,7 @@ pub enum ClientHelloDecision {
 
 /// A client's first message, in a ClientHello callback. It derefs to the connection, for reading.
 pub struct ClientHello<'a> {
-    ssl: &'a SslRef,
+    pub(super) ssl: &'a SslRef,
 }
 
 impl ClientHello<'_> {
@@ -155,7 +155,7 @@ pub(super) fn prefixed(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// What a two-byte length announces, with or without more behind it.
-fn prefixed_first(bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn prefixed_first(bytes: &[u8]) -> Option<&[u8]> {
     let (len, rest) = bytes.split_at_checked(2)?;
     rest.get(..usize::from(u16::from_be_bytes([len[0], len[1]])))
 }
@@ -172,6 +172,7 @@ impl fmt::Debug for ClientHello<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientHello")
             .field("legacy_version", &self.legacy_version())
+            .field("versions", &self.versions())
             .field("requested_name", &self.requested_name().map(String::from_utf8_lossy))
             .field("offered_protocols", &self.offered_protocols())
             .field("extensions", &self.extensions())

@@ -49,7 +49,16 @@ impl Identity {
     /// As [`new`](Self::new), and [`ErrorKind::Refused`] for what cannot be parsed. An encrypted key needs
     /// [`PKey::from_pem`]: nobody is asked for a passphrase.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, Error> {
-        Self::new(X509::stack_from_pem(chain)?, PKey::from_pem(key, None)?)
+        Self::from_pem_in(LibContext::default(), chain, key)
+    }
+
+    /// As [`from_pem`](Self::from_pem), in a library context.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem).
+    pub fn from_pem_in(lib: LibContext, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
+        Self::new(X509::stack_from_pem_in(lib, chain)?, PKey::from_pem_in(lib, key, None)?)
     }
 
     /// Reads an identity from PEM files. They may be the same file.
@@ -69,9 +78,24 @@ impl Identity {
     ///
     /// As [`from_pem`](Self::from_pem).
     pub fn from_der<C: AsRef<[u8]>>(chain: impl IntoIterator<Item = C>, key: &[u8]) -> Result<Self, Error> {
-        let chain =
-            chain.into_iter().map(|der| X509::from_der(der.as_ref())).collect::<Result<Vec<_>, _>>()?;
-        Self::new(chain, PKey::from_der(key)?)
+        Self::from_der_in(LibContext::default(), chain, key)
+    }
+
+    /// As [`from_der`](Self::from_der), in a library context.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_der`](Self::from_der).
+    pub fn from_der_in<C: AsRef<[u8]>>(
+        lib: LibContext,
+        chain: impl IntoIterator<Item = C>,
+        key: &[u8],
+    ) -> Result<Self, Error> {
+        let chain = chain
+            .into_iter()
+            .map(|der| X509::from_der_in(lib, der.as_ref()))
+            .collect::<Result<Vec<_>, _>>()?;
+        Self::new(chain, PKey::from_der_in(lib, key)?)
     }
 
     /// Reads an identity from DER files, one certificate a file.

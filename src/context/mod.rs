@@ -17,8 +17,7 @@ mod defaults;
 mod dh;
 mod groups;
 mod hello;
-mod hello_offer;
-mod hello_values;
+mod hello_fields;
 mod identity;
 mod info;
 mod keylog;
@@ -55,7 +54,6 @@ pub use chain::{BuildChainFlags, BuiltChain, CertificateFlags, CurrentCertificat
 pub use chain_callback::PeerChainView;
 pub use client_certificate::ClientCertificateDecision;
 pub use hello::{ClientHello, ClientHelloDecision};
-pub use hello_values::{NamedGroup, SignatureScheme};
 pub use identity::Identity;
 pub use info::InfoEvent;
 pub use message::Message;

@@ -285,7 +285,7 @@ impl fmt::Display for Error {
             ErrorKind::NoTrustAnchors => f.write_str("no trust anchors were found")?,
             ErrorKind::NotReady => f.write_str("the connection is in another state")?,
             ErrorKind::Unsupported => f.write_str("this OpenSSL cannot do it")?,
-            ErrorKind::VersionMismatch => f.write_str("this OpenSSL is not the one it was built for")?,
+            ErrorKind::VersionMismatch => f.write_str("this OpenSSL is not right for this program")?,
             ErrorKind::InvalidInput => f.write_str("the argument is invalid")?,
             ErrorKind::Refused => f.write_str("OpenSSL refused")?,
             ErrorKind::Unspecified => f.write_str("OpenSSL gave no reason")?,

@@ -13,6 +13,8 @@ use crate::ffi::{compat, strings};
 /// A library context whose providers, default properties and configuration are still to be chosen: C sets the last two
 /// without a lock, so that nobody may use the context yet.
 ///
+/// One that is dropped unbuilt stays too, unused, as [`LibContext`] says.
+///
 /// ```
 /// use libssl::LibContext;
 ///
@@ -152,8 +154,10 @@ impl LibContextBuilder {
 
 impl Drop for LibContextBuilder {
     fn drop(&mut self) {
-        // SAFETY: ours, and nothing was made in it: NULL, which is passed over, where it was built.
-        unsafe { sys::OSSL_LIB_CTX_free(self.context) };
+        if !self.context.is_null() {
+            // SAFETY: it was not built, so it is ours, and is given up.
+            unsafe { LibContext::keep(self.context) };
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Configuration files.
 
-use std::ffi::{CString, c_long};
+use std::ffi::{CStr, CString, c_long};
 use std::path::Path;
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
@@ -73,34 +73,86 @@ pub(super) unsafe fn load(context: *mut sys::OSSL_LIB_CTX, path: &Path, reach: R
     if unsafe { ext::CONF_modules_load(parsed.0, ptr::null(), 0) } <= 0 {
         return Err(Error::from_queue(CALL).with_detail(path.display().to_string()));
     }
+    // C goes on without a provider that it could not load, and then with others.
+    if let Some(name) = parsed.activated_providers().into_iter().find(|name| !is_available(context, name)) {
+        let detail = format!("{}: provider {}", path.display(), name.to_string_lossy());
+        return Err(Error::from_queue(CALL).with_kind(ErrorKind::Refused).with_detail(detail));
+    }
     error::clear();
     Ok(())
+}
+
+fn is_available(context: *mut sys::OSSL_LIB_CTX, name: &CStr) -> bool {
+    // SAFETY: the context is live or NULL, as `load` demands, and the name outlives the call.
+    unsafe { ext::OSSL_PROVIDER_available(context, name.as_ptr()) == 1 }
 }
 
 /// A configuration that was read.
 struct Conf(*mut sys::CONF);
 
 impl Conf {
-    /// The name of a setting that would reach beyond the context.
-    fn process_wide_setting(&self) -> Option<String> {
-        let wanted: CString = c"openssl_conf".into();
-        // SAFETY: the configuration is live and lends its strings and sections (get0) while it is; nobody changes it.
+    /// The names and values of a section, without what is not there.
+    fn section(&self, name: &CStr) -> Vec<(CString, CString)> {
+        // SAFETY: the configuration is live and lends its sections and strings (get0) while it is; all are copied, and
+        // nobody changes it.
         unsafe {
-            let section = ext::NCONF_get_string(self.0, ptr::null(), wanted.as_ptr());
-            if section.is_null() {
-                return None;
-            }
-            let settings = ext::NCONF_get_section(self.0, section);
+            let settings = ext::NCONF_get_section(self.0, name.as_ptr());
             let count = sys::OPENSSL_sk_num(settings.cast());
-            (0..count).find_map(|index| {
-                let setting = sys::OPENSSL_sk_value(settings.cast(), index).cast::<ext::CONF_VALUE>();
-                let name = strings::lend((*setting).name)?.to_bytes();
-                // `ssl_conf.anything` is `ssl_conf` too.
-                let module = name.iter().rposition(|byte| *byte == b'.').map_or(name, |end| &name[..end]);
-                PROCESS_WIDE.contains(&module).then(|| String::from_utf8_lossy(name).into_owned())
-            })
+            let setting = |index| {
+                let setting =
+                    sys::OPENSSL_sk_value(settings.cast(), index).cast::<ext::CONF_VALUE>().as_ref()?;
+                Some((strings::lend(setting.name)?.to_owned(), strings::lend(setting.value)?.to_owned()))
+            };
+            (0..count).filter_map(setting).collect()
         }
     }
+
+    /// What is loaded: the section that `openssl_conf` names.
+    fn modules(&self) -> Vec<(CString, CString)> {
+        // SAFETY: as in `section`.
+        let name =
+            unsafe { strings::lend(ext::NCONF_get_string(self.0, ptr::null(), c"openssl_conf".as_ptr())) };
+        name.map(|name| self.section(name)).unwrap_or_default()
+    }
+
+    /// The name of a setting that would reach beyond the context.
+    fn process_wide_setting(&self) -> Option<String> {
+        let (name, _) =
+            self.modules().into_iter().find(|(name, _)| PROCESS_WIDE.contains(&module(name.to_bytes())))?;
+        Some(name.to_string_lossy().into_owned())
+    }
+
+    /// The names of the providers that must be there after loading.
+    fn activated_providers(&self) -> Vec<CString> {
+        let modules = self.modules();
+        let sections = modules.iter().filter(|(name, _)| module(name.to_bytes()) == b"providers");
+        let mut names = Vec::new();
+        for (name, section) in sections.flat_map(|(_, section)| self.section(section)) {
+            let settings = self.section(&section);
+            let find = |wanted: &[u8]| settings.iter().find(|(name, _)| after_dot(name.to_bytes()) == wanted);
+            let says = |wanted: &[u8]| find(wanted).is_some_and(|(_, value)| is_yes(value.to_bytes()));
+            if says(b"activate") && !says(b"soft_load") {
+                let identity =
+                    find(b"identity").map_or(after_dot(name.to_bytes()), |(_, value)| value.to_bytes());
+                names.extend(strings::c_string(CALL, "the name", identity));
+            }
+        }
+        names
+    }
+}
+
+/// The module of a setting: `ssl_conf.anything` is `ssl_conf` too.
+fn module(name: &[u8]) -> &[u8] {
+    name.iter().rposition(|byte| *byte == b'.').map_or(name, |dot| &name[..dot])
+}
+
+/// The name of a provider and of its settings: `1.activate` is `activate` too.
+fn after_dot(name: &[u8]) -> &[u8] {
+    name.iter().position(|byte| *byte == b'.').map_or(name, |dot| &name[dot + 1..])
+}
+
+fn is_yes(value: &[u8]) -> bool {
+    [&b"1"[..], b"yes", b"true", b"on"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
 }
 
 impl Drop for Conf {

@@ -8,15 +8,15 @@ use std::{fmt, ptr};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::{LibContextBuilder, builder, config};
+use super::{LibContextBuilder, builder, config, provider};
 use crate::error::{self, Error};
 use crate::ffi::strings;
 
 /// A library context and a property query: whatever is made in it takes its algorithms from the providers loaded there,
 /// and only those that the query allows. The [default](Self::default) is the process's own, without a query.
 ///
-/// It is a handle, copied freely. Objects that are made in a context point into it, and C counts them nowhere, so a
-/// context stays until the process ends: make few.
+/// It is a handle, copied freely. A context stays until the process ends, so make few: the objects that are made in it
+/// point into it, and C counts them nowhere; and to free it, C walks over what other threads change without a lock.
 ///
 /// C: [`OSSL_LIB_CTX(3)`](https://docs.openssl.org/master/man3/OSSL_LIB_CTX/)
 #[doc(alias = "OSSL_LIB_CTX")]
@@ -229,14 +229,22 @@ impl LibContext {
     ///
     /// # Safety
     ///
-    /// Nothing that was made in the context is left, nor any copy of this handle that is still used: C counts neither.
+    /// Nothing that was made in the context is left, nor a [`Provider`](super::Provider) of it, nor any copy of this handle
+    /// that is still used: C counts none of them. And no other thread uses OpenSSL during this call: C walks over lists
+    /// that each thread extends without a lock, in every version until now.
     ///
     /// C: [`OSSL_LIB_CTX_free(3)`](https://docs.openssl.org/master/man3/OSSL_LIB_CTX/)
     #[doc(alias = "OSSL_LIB_CTX_free")]
     pub unsafe fn free(self) {
+        if self.is_default() {
+            return;
+        }
         made().retain(|made| made.0 != self.context);
-        // SAFETY: by this function's contract; NULL is passed over.
-        unsafe { sys::OSSL_LIB_CTX_free(self.context) };
+        // SAFETY: by this function's contract.
+        unsafe {
+            provider::release(self.context);
+            sys::OSSL_LIB_CTX_free(self.context);
+        }
     }
 
     /// # Safety

@@ -1,6 +1,8 @@
 //! Providers: what a library context has its algorithms from.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::ManuallyDrop;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fmt, ptr};
 
 use openssl_sys as sys;
@@ -18,6 +20,7 @@ use crate::ffi::strings;
 pub struct Provider {
     /// Live while this is: its activation is ours.
     provider: *mut sys::OSSL_PROVIDER,
+    lib: LibContext,
 }
 
 // SAFETY: a provider has no tie to a thread, counts its references and activations under locks of its own, and belongs
@@ -40,7 +43,7 @@ impl Provider {
     #[doc(alias = "OSSL_PROVIDER_load")]
     pub fn load(lib: LibContext, name: &str) -> Result<Self, Error> {
         const CALL: &str = "OSSL_PROVIDER_load";
-        Self::loaded(CALL, name, |name| {
+        Self::loaded(CALL, lib, name, |name| {
             // SAFETY: the context is live or NULL, and the name outlives the call.
             unsafe { sys::OSSL_PROVIDER_load(lib.as_ptr(), name.as_ptr()) }
         })
@@ -56,7 +59,7 @@ impl Provider {
     #[doc(alias = "OSSL_PROVIDER_try_load")]
     pub fn try_load(lib: LibContext, name: &str) -> Result<Self, Error> {
         const CALL: &str = "OSSL_PROVIDER_try_load";
-        Self::loaded(CALL, name, |name| {
+        Self::loaded(CALL, lib, name, |name| {
             // SAFETY: the context is live or NULL, and the name outlives the call; 1 keeps the fallback.
             unsafe { sys::OSSL_PROVIDER_try_load(lib.as_ptr(), name.as_ptr(), 1) }
         })
@@ -64,6 +67,7 @@ impl Provider {
 
     fn loaded(
         call: &'static str,
+        lib: LibContext,
         name: &str,
         load: impl FnOnce(&CStr) -> *mut sys::OSSL_PROVIDER,
     ) -> Result<Self, Error> {
@@ -74,7 +78,7 @@ impl Provider {
             return Err(Error::from_queue(call).with_detail(format!("provider {name:?}")));
         }
         error::clear();
-        Ok(Self { provider })
+        Ok(Self { provider, lib })
     }
 
     /// What the provider says of itself.
@@ -101,20 +105,26 @@ impl Provider {
         if passed == 1 { Ok(()) } else { Err(Error::from_queue("OSSL_PROVIDER_self_test")) }
     }
 
-    /// Takes the loading back. What was made with its algorithms keeps them and can still be used, also on other
-    /// threads: C holds the provider for them. New things are made without it.
+    /// Takes the loading back. What was made with its algorithms keeps them and can still be used: C holds the provider
+    /// for them. New things are made without it.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) or
     /// [`ErrorKind::Unspecified`](crate::ErrorKind::Unspecified) if OpenSSL cannot.
     ///
+    /// # Safety
+    ///
+    /// No other thread uses OpenSSL during this call: where nothing holds the provider any more, C walks over lists that
+    /// each thread extends without a lock, in every version until now.
+    ///
     /// C: [`OSSL_PROVIDER_unload(3)`](https://docs.openssl.org/master/man3/OSSL_PROVIDER/)
     #[doc(alias = "OSSL_PROVIDER_unload")]
-    pub fn unload(self) -> Result<(), Error> {
+    pub unsafe fn unload(self) -> Result<(), Error> {
+        let this = ManuallyDrop::new(self);
         error::clear();
-        // SAFETY: the activation is ours, and given back once.
-        let done = unsafe { sys::OSSL_PROVIDER_unload(self.provider) };
+        // SAFETY: the activation is ours, and given back once; and by this function's contract.
+        let done = unsafe { sys::OSSL_PROVIDER_unload(this.provider) };
         if done == 1 { Ok(()) } else { Err(Error::from_queue("OSSL_PROVIDER_unload")) }
     }
 
@@ -122,6 +132,45 @@ impl Provider {
     pub fn as_ptr(&self) -> *mut sys::OSSL_PROVIDER {
         self.provider
     }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        kept().push(Kept { context: self.lib.as_ptr(), provider: self.provider });
+    }
+}
+
+/// A provider that stays loaded until its context goes.
+struct Kept {
+    context: *mut sys::OSSL_LIB_CTX,
+    provider: *mut sys::OSSL_PROVIDER,
+}
+
+// SAFETY: neither has a tie to a thread.
+unsafe impl Send for Kept {}
+
+/// All that stay, so that whoever looks for leaks finds them held.
+fn kept() -> MutexGuard<'static, Vec<Kept>> {
+    static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes the loadings in a context back, for a provider outlives its context otherwise.
+///
+/// # Safety
+///
+/// `context` is live and goes next, and no other thread uses OpenSSL.
+pub(super) unsafe fn release(context: *mut sys::OSSL_LIB_CTX) {
+    let mut all = kept();
+    let (gone, stay): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut *all).into_iter().partition(|kept| kept.context == context);
+    *all = stay;
+    drop(all);
+    for Kept { provider, .. } in gone {
+        // SAFETY: the activation was kept for this, and is given back once; and by this function's contract.
+        unsafe { sys::OSSL_PROVIDER_unload(provider) };
+    }
+    error::clear();
 }
 
 impl fmt::Debug for Provider {
@@ -195,7 +244,7 @@ unsafe fn text_parameter(provider: *const sys::OSSL_PROVIDER, key: &'static CStr
 }
 
 impl LibContext {
-    /// The providers that are loaded, in the order they were. Where nothing was chosen, this loads `default`.
+    /// The providers that are loaded. Where nothing was chosen, this loads `default`.
     ///
     /// # Errors
     ///

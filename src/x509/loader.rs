@@ -272,7 +272,7 @@ impl Iterator for StoreObjects<'_> {
                 // That is how C passes over what was not asked for: nothing made an object of it, and nothing says why.
                 let passed_over = self.expects
                     && error.stack().iter().all(|reason| {
-                        reason.library_code() == ext::ERR_LIB_OSSL_STORE
+                        [ext::ERR_LIB_OSSL_STORE, ext::ERR_LIB_OSSL_DECODER].contains(&reason.library_code())
                             && reason.reason_code() == ext::ERR_R_UNSUPPORTED
                     });
                 if passed_over {

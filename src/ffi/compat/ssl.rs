@@ -41,14 +41,6 @@ gated! {
 }
 
 gated! {
-    /// SSL_client_hello_get_extension_order.
-    client_hello_extension_order(ssl: *mut sys::SSL, numbers: *mut u16, len: *mut usize) -> c_int,
-    not(absent = "SSL_client_hello_get_extension_order"),
-    "SSL_client_hello_get_extension_order" needs "OpenSSL 3.2",
-    ext::SSL_client_hello_get_extension_order(ssl, numbers, len)
-}
-
-gated! {
     /// SSL_get0_alpn_protos.
     alpn_protos(ssl: *mut sys::SSL, data: *mut *const u8, len: *mut c_uint) -> (),
     not(absent = "SSL_get0_alpn_protos"), "SSL_get0_alpn_protos" needs "OpenSSL 4.0",
@@ -179,4 +171,12 @@ pub(crate) unsafe fn group_name(ssl: *mut sys::SSL) -> *const c_char {
     #[cfg(not(ossl320))]
     // SAFETY: by this function's contract. The number may be NID_undef, which has no name.
     return unsafe { ext::SSL_group_to_name(ssl, ext::SSL_get_negotiated_group(ssl)) };
+}
+
+gated! {
+    /// SSL_client_hello_get_extension_order.
+    extension_order(ssl: *mut sys::SSL, order: *mut u16, len: *mut usize) -> c_int,
+    not(absent = "SSL_client_hello_get_extension_order"),
+    "SSL_client_hello_get_extension_order" needs "OpenSSL 3.2",
+    ext::SSL_client_hello_get_extension_order(ssl, order, len)
 }

@@ -62,9 +62,7 @@ macro_rules! setters {
 
 setters! {
     set_smtputf8 = X509_VERIFY_PARAM_set1_smtputf8, "X509_VERIFY_PARAM_set1_smtputf8";
-    add_smtputf8 = X509_VERIFY_PARAM_add1_smtputf8, "X509_VERIFY_PARAM_add1_smtputf8";
     set_rfc822 = X509_VERIFY_PARAM_set1_rfc822, "X509_VERIFY_PARAM_set1_rfc822";
-    add_rfc822 = X509_VERIFY_PARAM_add1_rfc822, "X509_VERIFY_PARAM_add1_rfc822";
 }
 
 /// The objects of a store, as a stack of `X509_OBJECT` whose entries `visit` sees one by one.

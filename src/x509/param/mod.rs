@@ -11,6 +11,7 @@ use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+pub(crate) use names::Texts;
 pub use values::{HostFlags, InheritFlags, VerifyFlags, X509Purpose, X509Trust};
 
 use crate::error::{self, Error, ErrorKind};
@@ -26,7 +27,18 @@ foreign_type! {
     #[doc(alias = "X509_VERIFY_PARAM")]
     pub unsafe type X509VerifyParam: Send + Sync {
         type CType = sys::X509_VERIFY_PARAM;
-        fn drop = sys::X509_VERIFY_PARAM_free;
+        fn drop = free;
+    }
+}
+
+/// # Safety
+///
+/// `param` is live, and the caller's own.
+unsafe fn free(param: *mut sys::X509_VERIFY_PARAM) {
+    // SAFETY: by this function's contract. C does not free the name with the rest: NULL in its place does.
+    unsafe {
+        ext::X509_VERIFY_PARAM_set1_name(param, std::ptr::null());
+        sys::X509_VERIFY_PARAM_free(param);
     }
 }
 
@@ -71,6 +83,23 @@ impl X509VerifyParam {
         }
         // SAFETY: not NULL, and an entry of the library's table, which stays.
         unsafe { X509VerifyParamRef::from_ptr(param.cast_mut()) }.try_clone()
+    }
+
+    /// Names the settings. It has no effect on verification.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a NUL byte.
+    ///
+    /// C: [`X509_VERIFY_PARAM_set1_name(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
+    #[doc(alias = "X509_VERIFY_PARAM_set1_name")]
+    pub fn set_name(&mut self, name: impl AsRef<[u8]>) -> Result<(), Error> {
+        const CALL: &str = "X509_VERIFY_PARAM_set1_name";
+        let name = strings::c_string(CALL, "the name", name)?;
+        error::clear();
+        // SAFETY: live and borrowed for writing; C copies the string.
+        let done = unsafe { ext::X509_VERIFY_PARAM_set1_name(self.as_ptr(), name.as_ptr()) };
+        if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
     }
 
     /// The pointer, which stays owned by this object.
@@ -142,8 +171,10 @@ impl X509VerifyParamRef {
         self.demand_unlocked(CALL, other)?;
         error::clear();
         // SAFETY: both are live, `self` is borrowed for writing, and C copies what it takes.
-        let done = unsafe { ext::X509_VERIFY_PARAM_set1(self.as_ptr(), other.as_ptr()) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
+        if unsafe { ext::X509_VERIFY_PARAM_set1(self.as_ptr(), other.as_ptr()) } != 1 {
+            return Err(Error::from_queue(CALL));
+        }
+        self.mend(CALL, other, &Texts::default())
     }
 
     /// Takes what is set in `other` and not here; verify flags join those that are set here. The
@@ -158,13 +189,18 @@ impl X509VerifyParamRef {
     pub fn inherit_from(&mut self, other: &Self) -> Result<(), Error> {
         const CALL: &str = "X509_VERIFY_PARAM_inherit";
         self.demand_unlocked(CALL, other)?;
+        let replaces = InheritFlags::DEFAULT | InheritFlags::OVERWRITE;
+        let replaces = (self.inherit_flags() | other.inherit_flags()).intersects(replaces);
+        let had = if replaces { Texts::default() } else { self.texts() };
         error::clear();
         // SAFETY: both are live, `self` is borrowed for writing, and C copies what it takes.
-        let done = unsafe { ext::X509_VERIFY_PARAM_inherit(self.as_ptr(), other.as_ptr()) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
+        if unsafe { ext::X509_VERIFY_PARAM_inherit(self.as_ptr(), other.as_ptr()) } != 1 {
+            return Err(Error::from_queue(CALL));
+        }
+        self.mend(CALL, other, &had)
     }
 
-    fn demand_unlocked(&self, call: &'static str, other: &Self) -> Result<(), Error> {
+    pub(crate) fn demand_unlocked(&self, call: &'static str, other: &Self) -> Result<(), Error> {
         if (self.inherit_flags() | other.inherit_flags()).contains(InheritFlags::LOCKED) {
             return Err(Error::new(ErrorKind::InvalidInput, call).with_detail("the settings are locked"));
         }
@@ -178,23 +214,6 @@ impl X509VerifyParamRef {
     pub fn name(&self) -> Option<&CStr> {
         // SAFETY: live; get0: the string stays while nobody sets another, which takes `&mut`.
         unsafe { strings::lend(ext::X509_VERIFY_PARAM_get0_name(self.as_ptr())) }
-    }
-
-    /// Names the settings. It has no effect on verification.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidInput`] for a NUL byte.
-    ///
-    /// C: [`X509_VERIFY_PARAM_set1_name(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
-    #[doc(alias = "X509_VERIFY_PARAM_set1_name")]
-    pub fn set_name(&mut self, name: impl AsRef<[u8]>) -> Result<(), Error> {
-        const CALL: &str = "X509_VERIFY_PARAM_set1_name";
-        let name = strings::c_string(CALL, "the name", name)?;
-        error::clear();
-        // SAFETY: live and borrowed for writing; C copies the string.
-        let done = unsafe { ext::X509_VERIFY_PARAM_set1_name(self.as_ptr(), name.as_ptr()) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
     }
 }
 

@@ -13,6 +13,13 @@ use crate::ffi::{compat, strings};
 
 type SetText = unsafe extern "C" fn(*mut sys::X509_VERIFY_PARAM, *const c_char, usize) -> c_int;
 
+/// Which texts there are.
+#[derive(Default)]
+pub(crate) struct Texts {
+    hosts: bool,
+    email_in_ascii: Option<bool>,
+}
+
 /// Host names, addresses and mail addresses are checked each for itself: of each kind that is set, one must match.
 impl X509VerifyParamRef {
     /// The host names of which the certificate must bear one.
@@ -136,20 +143,8 @@ impl X509VerifyParamRef {
         self.set_text(CALL, &mail_address(CALL, address)?, compat::verify::set_smtputf8()?)
     }
 
-    /// Takes this mail address too, whose part before the `@` is not ASCII.
-    ///
-    /// # Errors
-    ///
-    /// As [`set_smtputf8`](Self::set_smtputf8).
-    ///
-    /// C: [`X509_VERIFY_PARAM_add1_smtputf8(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
-    #[doc(alias = "X509_VERIFY_PARAM_add1_smtputf8")]
-    pub fn add_smtputf8(&mut self, address: &str) -> Result<(), Error> {
-        const CALL: &str = "X509_VERIFY_PARAM_add1_smtputf8";
-        self.set_text(CALL, &mail_address(CALL, address)?, compat::verify::add_smtputf8()?)
-    }
-
-    /// Demands that the certificate bear this mail address in ASCII, in place of those before.
+    /// Demands that the certificate bear this mail address in ASCII, in place of one before, whatever
+    /// [`set_smtputf8`](Self::set_smtputf8) says.
     ///
     /// # Errors
     ///
@@ -160,19 +155,6 @@ impl X509VerifyParamRef {
     pub fn set_rfc822(&mut self, address: &str) -> Result<(), Error> {
         const CALL: &str = "X509_VERIFY_PARAM_set1_rfc822";
         self.set_text(CALL, &mail_address(CALL, address)?, compat::verify::set_rfc822()?)
-    }
-
-    /// Takes this mail address in ASCII too.
-    ///
-    /// # Errors
-    ///
-    /// As [`set_rfc822`](Self::set_rfc822).
-    ///
-    /// C: [`X509_VERIFY_PARAM_add1_rfc822(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
-    #[doc(alias = "X509_VERIFY_PARAM_add1_rfc822")]
-    pub fn add_rfc822(&mut self, address: &str) -> Result<(), Error> {
-        const CALL: &str = "X509_VERIFY_PARAM_add1_rfc822";
-        self.set_text(CALL, &mail_address(CALL, address)?, compat::verify::add_rfc822()?)
     }
 
     /// Demands no mail address.
@@ -262,6 +244,41 @@ impl X509VerifyParamRef {
     pub fn peer_name(&self) -> Option<&[u8]> {
         // SAFETY: live; get0: the string stays until another verification, for which C needs what lends these settings.
         unsafe { strings::lend(ext::X509_VERIFY_PARAM_get0_peername(self.as_ptr())) }.map(CStr::to_bytes)
+    }
+
+    /// Writes the texts anew that C copied from `source`: OpenSSL 4.0 copies them without the NUL that its own getters
+    /// promise, so that reading them would go on beyond their end. `had` is what was here before and stayed.
+    pub(crate) fn mend(&mut self, call: &'static str, source: &Self, had: &Texts) -> Result<(), Error> {
+        if compat::running_version() < 0x4000_0000 {
+            return Ok(());
+        }
+        if !had.hosts {
+            let mut set: SetText = sys::X509_VERIFY_PARAM_set1_host;
+            for name in source.hosts() {
+                self.set_text(call, name, set)?;
+                set = ext::X509_VERIFY_PARAM_add1_host;
+            }
+        }
+        // The getter prefers an address in ASCII to another, and tells no more than one.
+        let Some(address) = source.email() else { return Ok(()) };
+        let ascii = address.to_bytes().is_ascii();
+        match had.email_in_ascii {
+            Some(true) => Ok(()),
+            Some(false) if !ascii => Ok(()),
+            _ if ascii => self.set_text(call, address, compat::verify::set_rfc822()?),
+            _ => self.set_text(call, address, compat::verify::set_smtputf8()?),
+        }
+    }
+
+    /// As [`mend`](Self::mend), after C copied all that is set in `source`.
+    pub(crate) fn mend_copy(&mut self, call: &'static str, source: &Self) -> Result<(), Error> {
+        self.mend(call, source, &Texts::default())
+    }
+
+    /// What there is now.
+    pub(super) fn texts(&self) -> Texts {
+        let email_in_ascii = self.email().map(|address| address.to_bytes().is_ascii());
+        Texts { hosts: !self.hosts().is_empty(), email_in_ascii }
     }
 
     /// Sets a text, on other settings first: from 4.0 on C checks it, and when it refuses has already taken away what was

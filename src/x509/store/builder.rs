@@ -11,7 +11,7 @@ use super::fill;
 use super::{DefaultPlaces, Lookup, Record, X509Store, X509StoreRef};
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::strings;
-use crate::library::LibContext;
+use crate::library::{self, LibContext};
 use crate::x509::{VerifyFlags, X509CrlRef, X509Ref, X509VerifyParamRef, read_file};
 
 /// A store that is still to be filled. Whatever is added stands beside what is there already.
@@ -28,7 +28,7 @@ impl X509StoreBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if OpenSSL cannot allocate.
+    /// [`ErrorKind::Refused`] if OpenSSL cannot allocate, and [`ErrorKind::VersionMismatch`].
     ///
     /// C: [`X509_STORE_new(3)`](https://docs.openssl.org/master/man3/X509_STORE_new/)
     #[doc(alias = "X509_STORE_new")]
@@ -42,11 +42,13 @@ impl X509StoreBuilder {
     ///
     /// As [`new`](Self::new).
     pub fn new_in(lib: LibContext) -> Result<Self, Error> {
+        const CALL: &str = "X509_STORE_new";
+        library::check(CALL)?;
         error::clear();
         // SAFETY: has no requirements.
         let store = unsafe { sys::X509_STORE_new() };
         if store.is_null() {
-            return Err(Error::from_queue("X509_STORE_new"));
+            return Err(Error::from_queue(CALL));
         }
         // SAFETY: not NULL, and ours.
         let store = unsafe { <X509Store as ForeignType>::from_ptr(store) };
