@@ -11,7 +11,7 @@ use openssl_sys_ext as ext;
 use super::callbacks::{Callbacks, run};
 use super::{Identity, SslContextBuilderRef};
 use crate::error::{self, Error};
-use crate::ssl::SslRef;
+use crate::ssl::{ChainChecks, SslRef};
 use crate::x509::Stack;
 
 pub(crate) type Choose = Arc<dyn Fn(&mut CertificateView<'_>) -> CertificateDecision + Send + Sync>;
@@ -29,11 +29,61 @@ pub enum CertificateDecision {
 }
 
 /// A connection that is about to present a certificate, or none. It derefs to the connection, for reading.
+///
+/// On a server it tells what the client asks for: the name ([`sni`](SslRef::sni)), the signature algorithms
+/// ([`peer_sigalgs`](SslRef::peer_sigalgs)), the CAs ([`peer_ca_list`](SslRef::peer_ca_list)). On a client it tells what
+/// the server asks for: the CAs, the signature algorithms, and up to TLS 1.2 the
+/// [types of certificates](SslRef::certificate_types). [`suits`](Self::suits) compares all of it with an identity.
 pub struct CertificateView<'a> {
     ssl: &'a SslRef,
 }
 
 impl CertificateView<'_> {
+    /// Whether an identity is one that the peer takes: by its signature algorithms, and on a client by its issuer, which is
+    /// one of the CAs that the peer names, if it names any.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate.
+    ///
+    /// A client that has a certificate for each of several servers:
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), libssl::Error> {
+    /// use libssl::SslContext;
+    /// use libssl::context::{CertificateDecision, Identity};
+    ///
+    /// let identities = [
+    ///     Identity::from_pem_files("work.pem", "work.key")?,
+    ///     Identity::from_pem_files("home.pem", "home.key")?,
+    /// ];
+    /// let mut client = SslContext::client()?;
+    /// client.set_cert_cb(move |view| {
+    ///     for identity in &identities {
+    ///         match view.suits(identity) {
+    ///             Ok(true) if view.use_identity(identity).is_ok() => return CertificateDecision::Accept,
+    ///             Ok(_) => {}
+    ///             Err(_) => return CertificateDecision::Refuse,
+    ///         }
+    ///     }
+    ///     // None: the server decides whether it goes on without.
+    ///     CertificateDecision::Accept
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// C: [`SSL_check_chain(3)`](https://docs.openssl.org/master/man3/SSL_check_chain/)
+    pub fn suits(&self, identity: &Identity) -> Result<bool, Error> {
+        let checks = self.check_chain(identity.certificate(), identity.key(), identity.chain())?;
+        let mut needed = ChainChecks::VALID | ChainChecks::SIGN | ChainChecks::ISSUER_NAME;
+        // TLS 1.3 asks for no types.
+        if !self.certificate_types().is_empty() {
+            needed |= ChainChecks::CERT_TYPE;
+        }
+        Ok(checks.contains(needed))
+    }
+
     /// Presents `identity` in this connection, in place of all that its context would.
     ///
     /// # Errors

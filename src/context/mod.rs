@@ -37,6 +37,7 @@ mod status;
 mod store;
 mod trust;
 mod verify;
+mod verify_clients;
 mod verify_param;
 mod versions;
 
@@ -67,6 +68,7 @@ pub use sni::{ServerNameDecision, ServerNameView};
 pub use status::{StatusDecision, StatusRequest, StatusResponse, StatusVerdict};
 pub use trust::TrustAnchors;
 pub use verify::{SslVerifyMode, VerifyView};
+pub use verify_clients::ClientVerification;
 pub use versions::ProtocolVersion;
 
 pub(crate) use callbacks::{Callbacks, run};
