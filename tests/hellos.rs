@@ -116,9 +116,9 @@ fn an_offer_of_post_handshake_authentication_is_seen() {
     assert!(seen(|client| client.set_post_handshake_auth(true), |hello| hello.offers_post_handshake_auth()));
 }
 
-fn running() -> u64 {
+fn running() -> std::ffi::c_ulong {
     // SAFETY: has no requirements.
-    u64::from(unsafe { openssl_sys::OpenSSL_version_num() })
+    unsafe { openssl_sys::OpenSSL_version_num() }
 }
 
 #[test]

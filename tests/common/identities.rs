@@ -104,9 +104,13 @@ impl Ca {
 
     /// A certificate with a new key.
     pub fn issue(&self, params: &CertificateParams, algorithm: &'static SignatureAlgorithm) -> Made {
-        let key = generate(algorithm);
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        made(&certificate, &key)
+        self.issue_for(params, &generate(algorithm))
+    }
+
+    /// A certificate of a key that there is already.
+    pub fn issue_for(&self, params: &CertificateParams, key: &KeyPair) -> Made {
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate");
+        made(&certificate, key)
     }
 }
 

@@ -1,0 +1,247 @@
+//! Servers that ask their clients who they are: each demand, with each client, on each version, and what both sides
+//! are told.
+// A test that fails panics.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
+
+mod common;
+mod support;
+
+use std::io::Read;
+
+use common::identities::{Ca, named};
+use common::{Duplex, Made, Side, identity, pki, shake};
+use libssl::context::{CertificateDecision, ClientVerification, Identity, SslVerifyMode, TrustAnchors};
+use libssl::x509::X509;
+use libssl::{Alert, Connected, ErrorKind, SslContext, SslContextBuilder, VerifyError};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, PKCS_ECDSA_P256_SHA256};
+use support::{VERSIONS, Version, assert_works, inner, read_now};
+
+const ANCHORS: fn() -> TrustAnchors<'static> = || TrustAnchors::Pem(pki().ca_pem.as_bytes());
+
+/// What a client has to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shows {
+    Good,
+    Nothing,
+    /// A certificate of a CA that the server does not know.
+    Bad,
+}
+
+const CLIENTS: [Shows; 3] = [Shows::Good, Shows::Nothing, Shows::Bad];
+
+fn client(version: Version, shows: Shows) -> SslContext {
+    let mut client = version.client_builder();
+    client.set_post_handshake_auth(true);
+    match shows {
+        Shows::Good => client.use_identity(&identity(&pki().client)).unwrap(),
+        Shows::Nothing => {}
+        Shows::Bad => client.use_identity(&identity(&pki().unknown_issuer)).unwrap(),
+    }
+    client.build()
+}
+
+fn server(version: Version, verification: ClientVerification) -> SslContextBuilder {
+    let mut server = version.server_builder();
+    server.verify_clients(verification, ANCHORS()).unwrap();
+    server
+}
+
+/// What the server says of a client that it refuses, and the alert that it sends.
+fn refusal(version: Version, shows: Shows) -> (ErrorKind, Alert) {
+    match (shows, version) {
+        (Shows::Bad, _) => {
+            (ErrorKind::Verification(VerifyError::UNABLE_TO_GET_ISSUER_CERT_LOCALLY), Alert::UNKNOWN_CA)
+        }
+        (_, Version::Tls12) => (ErrorKind::Protocol, Alert::HANDSHAKE_FAILURE),
+        (_, Version::Tls13) => (ErrorKind::Protocol, Alert::CERTIFICATE_REQUIRED),
+    }
+}
+
+/// A client of TLS 1.3 is connected before the server has judged it: the first read tells.
+fn assert_told(client: Side<Duplex>, version: Version, alert: Alert) {
+    let kind = match version {
+        Version::Tls12 => client.unwrap_err().kind(),
+        Version::Tls13 => inner(&client.unwrap().read(&mut [0; 9]).unwrap_err()).kind(),
+    };
+    assert_eq!(kind, ErrorKind::Alert(alert));
+}
+
+/// The certificate that the server has of its client.
+fn shown(server: &Connected<Duplex>) -> Option<Vec<u8>> {
+    server.ssl().peer_certificate().map(|certificate| certificate.to_der().unwrap())
+}
+
+#[test]
+fn a_server_that_asks_or_demands_in_the_handshake() {
+    for version in VERSIONS {
+        for verification in [ClientVerification::Request, ClientVerification::Require] {
+            for shows in CLIENTS {
+                let (client, server) = shake(&client(version, shows), &server(version, verification).build());
+                let accepted = match shows {
+                    Shows::Good => true,
+                    Shows::Nothing => verification == ClientVerification::Request,
+                    Shows::Bad => false,
+                };
+                if accepted {
+                    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+                    assert_works(&mut client, &mut server);
+                    assert_eq!(shown(&server), (shows == Shows::Good).then(|| pki().client.der.clone()));
+                } else {
+                    let (kind, alert) = refusal(version, shows);
+                    let error = server.unwrap_err();
+                    assert_eq!(error.kind(), kind, "{version:?}, {verification:?}, {shows:?}: {error}");
+                    let refused = error.verify_failure().and_then(|failure| failure.certificate.clone());
+                    assert_eq!(refused.is_some(), shows == Shows::Bad, "{error:?}");
+                    assert_told(client, version, alert);
+                }
+            }
+        }
+    }
+}
+
+/// TLS 1.2 has no questions afterwards: the client is asked at once.
+#[test]
+fn a_demand_for_later_is_one_for_the_handshake_in_tls_1_2() {
+    for shows in CLIENTS {
+        let server = server(Version::Tls12, ClientVerification::RequireWhenAsked).build();
+        let (client, server) = shake(&client(Version::Tls12, shows), &server);
+        if shows == Shows::Good {
+            assert_eq!(shown(&server.unwrap()), Some(pki().client.der.clone()));
+        } else {
+            let (kind, alert) = refusal(Version::Tls12, shows);
+            assert_eq!(server.unwrap_err().kind(), kind);
+            assert_told(client, Version::Tls12, alert);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_asks_after_the_handshake() {
+    for shows in CLIENTS {
+        let context = server(Version::Tls13, ClientVerification::RequireWhenAsked).build();
+        let (client, server) = shake(&client(Version::Tls13, shows), &context);
+        let (mut client, mut server) = (client.unwrap(), server.unwrap());
+        assert_works(&mut client, &mut server);
+        assert_eq!(shown(&server), None, "nobody has asked yet");
+
+        server.verify_client_post_handshake().unwrap();
+        assert!(read_now(&mut client).is_empty());
+        if shows == Shows::Good {
+            assert!(read_now(&mut server).is_empty());
+            assert_eq!(shown(&server), Some(pki().client.der.clone()));
+            assert_works(&mut client, &mut server);
+        } else {
+            let (kind, alert) = refusal(Version::Tls13, shows);
+            let error = server.read(&mut [0; 9]).unwrap_err();
+            assert_eq!(inner(&error).kind(), kind, "{shows:?}: {error}");
+            assert_told(Ok(client), Version::Tls13, alert);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_asks_once_does_not_ask_again() {
+    let mut once = server(Version::Tls13, ClientVerification::Request);
+    once.set_verify(SslVerifyMode::PEER | SslVerifyMode::CLIENT_ONCE).unwrap();
+    let (client, server) = shake(&client(Version::Tls13, Shows::Nothing), &once.build());
+    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    let error = server.verify_client_post_handshake().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert_works(&mut client, &mut server);
+
+    let again = self::server(Version::Tls13, ClientVerification::Request).build();
+    let (client, server) = shake(&self::client(Version::Tls13, Shows::Nothing), &again);
+    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    server.verify_client_post_handshake().unwrap();
+    assert_works(&mut client, &mut server);
+}
+
+#[test]
+fn clients_are_told_the_names_of_the_cas_that_are_trusted() {
+    let certificates = [X509::from_der(&pki().ca_der).unwrap()];
+    for (anchors, names) in
+        [(ANCHORS(), &["CN=test CA"][..]), (TrustAnchors::Certificates(&certificates), &["CN=test CA"])]
+    {
+        let mut builder = Version::Tls13.server_builder();
+        builder.verify_clients(ClientVerification::Request, anchors).unwrap();
+        let told: Vec<String> = builder.client_ca_list().iter().map(|name| name.to_string()).collect();
+        assert_eq!(told, names);
+    }
+}
+
+#[test]
+fn a_server_without_cas_for_its_clients_is_no_server() {
+    let mut builder = Version::Tls13.server_builder();
+    let error =
+        builder.verify_clients(ClientVerification::Require, TrustAnchors::Certificates(&[])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoTrustAnchors);
+}
+
+/// A client with an identity of each of two CAs shows the one whose CA the server names.
+#[test]
+fn a_client_chooses_by_the_cas_that_the_server_names() {
+    let other = Ca::new("other CA");
+    let of_other = other.issue(&of_a_client(), &PKCS_ECDSA_P256_SHA256);
+    let anchors = [(pki().ca_pem.as_str(), &pki().client), (other.pem.as_str(), &of_other)];
+    for version in VERSIONS {
+        for (ca, expected) in anchors {
+            let mut server = version.server_builder();
+            server.verify_clients(ClientVerification::Require, TrustAnchors::Pem(ca.as_bytes())).unwrap();
+            let client = choosing_client(version, &[&pki().client, &of_other]);
+            let (_client, server) = common::connected(&client, &server.build());
+            assert_eq!(shown(&server), Some(expected.der.clone()), "{version:?}");
+        }
+    }
+}
+
+/// The one whose key signs with an algorithm that the server takes.
+#[test]
+fn a_client_chooses_by_the_signature_algorithms_that_the_server_takes() {
+    let ca = Ca::new("clients' CA");
+    let elliptic = ca.issue(&of_a_client(), &PKCS_ECDSA_P256_SHA256);
+    let edwards = ca.issue(&of_a_client(), &rcgen::PKCS_ED25519);
+    for version in VERSIONS {
+        for (algorithms, expected) in
+            [("ecdsa_secp256r1_sha256", &elliptic), ("ecdsa_secp256r1_sha256:ed25519", &edwards)]
+        {
+            let mut server = version.server_builder();
+            let anchors = TrustAnchors::Pem(ca.pem.as_bytes());
+            server.verify_clients(ClientVerification::Request, anchors).unwrap();
+            server.set_client_sigalgs_list(algorithms).unwrap();
+            let client = choosing_client(version, &[&edwards, &elliptic]);
+            let (_client, server) = shake(&client, &server.build());
+            assert_eq!(shown(&server.unwrap()), Some(expected.der.clone()), "{version:?}, {algorithms}");
+        }
+    }
+}
+
+fn of_a_client() -> CertificateParams {
+    let mut params = named("client", &[]);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params
+}
+
+/// Shows the first of these that suits the server, or nothing.
+fn choosing_client(version: Version, made: &[&Made]) -> SslContext {
+    let identities: Vec<Identity> = made.iter().map(|made| identity(made)).collect();
+    let mut client = version.client_builder();
+    client
+        .set_cert_cb(move |view| {
+            if let Some(identity) = identities.iter().find(|identity| view.suits(identity).unwrap()) {
+                view.use_identity(identity).unwrap();
+            }
+            CertificateDecision::Accept
+        })
+        .unwrap();
+    client.build()
+}
+
+#[test]
+fn a_client_without_an_identity_that_suits_shows_nothing() {
+    for version in VERSIONS {
+        let client = choosing_client(version, &[&pki().unknown_issuer]);
+        let server = server(version, ClientVerification::Request).build();
+        let (_client, server) = common::connected(&client, &server);
+        assert_eq!(shown(&server), None);
+    }
+}
