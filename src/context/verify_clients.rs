@@ -13,7 +13,8 @@ pub enum ClientVerification {
     /// In the handshake, which a client without one fails.
     Require,
     /// Not in the handshake, but when [`verify_client_post_handshake`](crate::Connected::verify_client_post_handshake) asks;
-    /// a client without one then fails. TLS 1.2 cannot do that: there it is as [`Require`](Self::Require).
+    /// a client without one then fails, and until then nobody knows who the client is. TLS 1.2 cannot do that: there it is
+    /// as [`Require`](Self::Require).
     RequireWhenAsked,
 }
 
