@@ -4,8 +4,8 @@
 //! converted by value changes hands. Names have no reference count and are copied. Neither crate has a setter for any of
 //! these objects once it is built, so that neither changes what the other one holds.
 //!
-//! What is not here: a store or a context of ours for that crate. It has builders that lend a store for changing after it
-//! was set, which must not be one that is shared; and its contexts do not demand the peer's name, as ours do.
+//! A store of ours is copied for that crate, whose builders lend a store for changing after it was set, which must not be
+//! one that is shared. A context of ours is not for that crate, whose connections do not demand the peer's name.
 
 use std::mem;
 
@@ -15,7 +15,9 @@ use openssl::pkey;
 use crate::error::Error;
 use crate::ssl::Ssl;
 use crate::x509::passphrase::wipe;
-use crate::x509::{PKey, PKeyRef, X509, X509Crl, X509CrlRef, X509Name, X509NameRef, X509Ref, X509Store};
+use crate::x509::{
+    PKey, PKeyRef, X509, X509Crl, X509CrlRef, X509Name, X509NameRef, X509Ref, X509Store, X509StoreRef,
+};
 
 /// Conversions of a type with a reference count.
 macro_rules! shared {
@@ -129,6 +131,21 @@ impl From<openssl::x509::store::X509Store> for X509Store {
         // SAFETY: live, with the reference that was forgotten just now. That crate has no second one, so that nobody
         // changes it any more.
         unsafe { Self::from_ptr(store) }
+    }
+}
+
+impl TryFrom<&X509StoreRef> for openssl::x509::store::X509Store {
+    type Error = Error;
+
+    /// Copies the store: its certificates and lists are shared, and what is added to the copy does not reach the store.
+    ///
+    /// # Errors
+    ///
+    /// As [`X509StoreRef::to_builder`].
+    fn try_from(ours: &X509StoreRef) -> Result<Self, Error> {
+        let copy = ours.to_builder()?.build()?;
+        // SAFETY: live, with the one reference, which is given up here.
+        Ok(unsafe { Self::from_ptr(copy.into_ptr()) })
     }
 }
 

@@ -98,6 +98,18 @@ fn a_store_changes_hands() {
 }
 
 #[test]
+fn a_store_of_ours_is_copied() {
+    let mut builder = libssl::x509::X509StoreBuilder::new().unwrap();
+    builder.add_cert(&X509::from_der(&pki().ca_der).unwrap()).unwrap();
+    let ours = builder.build().unwrap();
+
+    let theirs = openssl::x509::store::X509Store::try_from(&*ours).unwrap();
+    assert_ne!(foreign_types_03::ForeignTypeRef::as_ptr(&*theirs), ours.as_ptr());
+    let certificate = theirs.all_certificates().into_iter().next().unwrap();
+    assert_eq!(certificate.to_der().unwrap(), pki().ca_der);
+}
+
+#[test]
 fn an_object_of_that_crate_shakes_hands_here() {
     let mut builder = openssl::ssl::SslContext::builder(openssl::ssl::SslMethod::tls_client()).unwrap();
     builder.cert_store_mut().add_cert(openssl::x509::X509::from_der(&pki().ca_der).unwrap()).unwrap();

@@ -17,8 +17,8 @@ use common::pki;
 use libssl::context::Identity;
 use libssl::ssl::Nid;
 use libssl::x509::{
-    CrlReason, ExtendedKeyUsage, GeneralName, KeyUsage, Oid, RevocationStatus, SerialNumber, X509, X509Crl,
-    X509Name, X509NameBuilder,
+    CrlReason, ExtendedKeyUsage, GeneralName, HostFlags, KeyUsage, Oid, RevocationStatus, SerialNumber, X509,
+    X509Crl, X509Name, X509NameBuilder,
 };
 use libssl::{ErrorKind, LibContext, VerifyError};
 use rcgen::{
@@ -343,6 +343,8 @@ fn hosts_are_checked_as_the_command_checks_them() {
         assert_eq!(certificate.check_host(host).unwrap(), says.contains("does match"), "{host}: {says}");
     }
     assert_eq!(certificate.matching_host("x.b.example").unwrap(), Some(b"*.b.example".to_vec()));
+    let exact = HostFlags::NO_WILDCARDS;
+    assert_eq!(certificate.matching_host_with("x.b.example", exact).unwrap(), None);
     assert!(certificate.check_host("a.example.").unwrap());
     assert!(made(|_| {}).check_host("common.example").unwrap(), "without alternative names");
     for hazard in ["", ".", ".example", "a.example\0", "a.example\0.evil"] {

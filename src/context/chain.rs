@@ -116,8 +116,8 @@ macro_rules! chain_setters {
             pub fn set_chain(&mut self, chain: &[X509]) -> Result<(), Error> {
                 let stack = Stack::new(chain)?;
                 error::clear();
-                // SAFETY: the object is live and borrowed for writing; C takes references of its own (set1).
                 let object = self.as_ptr();
+                // SAFETY: the object is live and borrowed for writing; C takes references of its own (set1).
                 let done = calling(|| unsafe { $set1(object, stack.as_ptr()) });
                 if done == 1 { Ok(()) } else { Err(Error::from_queue($set1_name)) }
             }
@@ -132,9 +132,10 @@ macro_rules! chain_setters {
             #[doc(alias = $set0_name)]
             pub fn put_chain(&mut self, chain: Vec<X509>) -> Result<(), Error> {
                 let stack = stack::Owned::new(chain)?;
+                let object = self.as_ptr();
                 error::clear();
                 // SAFETY: the object is live and borrowed for writing; C owns the stack once the call succeeds (set0).
-                if unsafe { $set0(self.as_ptr(), stack.as_ptr()) } != 1 {
+                if calling(|| unsafe { $set0(object, stack.as_ptr()) }) != 1 {
                     return Err(Error::from_queue($set0_name));
                 }
                 std::mem::forget(stack);
@@ -150,9 +151,10 @@ macro_rules! chain_setters {
             #[doc = concat!("C: [`", $add1_name, "(3)`](https://docs.openssl.org/master/man3/SSL_CTX_add1_chain_cert/)")]
             #[doc(alias = $add1_name)]
             pub fn add_chain_cert(&mut self, certificate: &X509Ref) -> Result<(), Error> {
+                let object = self.as_ptr();
                 error::clear();
                 // SAFETY: the object is live and borrowed for writing; C takes a reference of its own (add1).
-                let done = unsafe { $add1(self.as_ptr(), certificate.as_ptr()) };
+                let done = calling(|| unsafe { $add1(object, certificate.as_ptr()) });
                 if done == 1 { Ok(()) } else { Err(Error::from_queue($add1_name)) }
             }
 
@@ -165,9 +167,10 @@ macro_rules! chain_setters {
             #[doc = concat!("C: [`", $add0_name, "(3)`](https://docs.openssl.org/master/man3/SSL_CTX_add1_chain_cert/)")]
             #[doc(alias = $add0_name)]
             pub fn put_chain_cert(&mut self, certificate: X509) -> Result<(), Error> {
+                let object = self.as_ptr();
                 error::clear();
                 // SAFETY: the object is live and borrowed for writing; C owns the reference once the call succeeds (add0).
-                if unsafe { $add0(self.as_ptr(), certificate.as_ptr()) } != 1 {
+                if calling(|| unsafe { $add0(object, certificate.as_ptr()) }) != 1 {
                     return Err(Error::from_queue($add0_name));
                 }
                 std::mem::forget(certificate);
@@ -200,9 +203,10 @@ macro_rules! chain_setters {
             #[doc = concat!("C: [`", $build_name, "(3)`](https://docs.openssl.org/master/man3/SSL_CTX_add1_chain_cert/)")]
             #[doc(alias = $build_name)]
             pub fn build_cert_chain(&mut self, flags: BuildChainFlags) -> Result<BuiltChain, Error> {
+                let object = self.as_ptr();
                 error::clear();
                 // SAFETY: the object is live and borrowed for writing. What an ignored error leaves in the queue goes below.
-                let built = unsafe { $build(self.as_ptr(), flags.bits().into()) };
+                let built = calling(|| unsafe { $build(object, flags.bits().into()) });
                 match built {
                     1 => Ok(BuiltChain::Verified),
                     2.. => {

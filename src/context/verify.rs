@@ -277,8 +277,9 @@ fn demand_peer(mode: SslVerifyMode) -> Result<(), Error> {
 pub(crate) extern "C" fn record(preverified: c_int, store: *mut sys::X509_STORE_CTX) -> c_int {
     // SAFETY: C lends the context for this call.
     let Some(ssl) = (unsafe { ssl_of(store) }) else { return 0 };
-    if preverified == 1 {
-        return 1;
+    // 2 is a notice that policies are being checked.
+    if preverified != 0 {
+        return preverified;
     }
     remember(ssl, store);
     0
@@ -291,7 +292,8 @@ extern "C" fn decide_each(preverified: c_int, store: *mut sys::X509_STORE_CTX) -
     let Some(ssl) = (unsafe { ssl_of(store) }) else { return 0 };
     // SAFETY: the object is live.
     let decide = unsafe { Callbacks::of_first(ssl.as_ptr()) }.and_then(|callbacks| callbacks.verify.clone());
-    let preverified = preverified == 1;
+    // 2 is a notice that policies are being checked, without a certificate.
+    let preverified = preverified != 0;
     let mut view = VerifyView { store, ssl, preverified, error_was_set: false, suspension: Suspension::None };
     let answer = decide.and_then(|decide| {
         let answer = run(|| (decide.closure)(&mut view))?;
@@ -319,11 +321,20 @@ extern "C" fn decide_each(preverified: c_int, store: *mut sys::X509_STORE_CTX) -
 /// # Safety
 ///
 /// `store` is a context that C lends for `'a`.
-pub(super) unsafe fn ssl_of<'a>(store: *mut sys::X509_STORE_CTX) -> Option<&'a SslRef> {
-    // SAFETY: the context is live; libssl keeps the object at this index.
-    let ssl = unsafe { sys::X509_STORE_CTX_get_ex_data(store, sys::SSL_get_ex_data_X509_STORE_CTX_idx()) };
-    // SAFETY: not NULL, so the object that is shaking hands, and live for the callback.
-    (!ssl.is_null()).then(|| unsafe { SslRef::from_ptr(ssl.cast()) })
+pub(super) unsafe fn ssl_of<'a>(mut store: *mut sys::X509_STORE_CTX) -> Option<&'a SslRef> {
+    // The issuer of a revocation list may be verified in a context of its own, below the connection's.
+    while !store.is_null() {
+        // SAFETY: the context is live, as is the one that it was made for; libssl keeps the object at this index.
+        let ssl =
+            unsafe { sys::X509_STORE_CTX_get_ex_data(store, sys::SSL_get_ex_data_X509_STORE_CTX_idx()) };
+        if !ssl.is_null() {
+            // SAFETY: the object that is shaking hands, and live for the callback.
+            return Some(unsafe { SslRef::from_ptr(ssl.cast()) });
+        }
+        // SAFETY: live; NULL if there is none above.
+        store = unsafe { ext::X509_STORE_CTX_get0_parent_ctx(store) };
+    }
+    None
 }
 
 /// Keeps what the error of the handshake will tell about this refusal.

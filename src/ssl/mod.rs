@@ -91,6 +91,7 @@ impl Ssl {
         // SAFETY: not NULL, and the caller's own.
         let mut ssl = unsafe { <Self as ForeignType>::from_ptr(ssl) };
         State::create(&mut ssl, true)?;
+        ssl.verify_param_mut().mend_copy("SSL_new", context.verify_param())?;
         Ok(ssl)
     }
 

@@ -34,19 +34,24 @@ impl SslRef {
         unsafe { X509VerifyParamRef::from_ptr_mut(sys::SSL_get0_param(self.as_ptr())) }
     }
 
-    /// Takes over whatever is set in `param`; what is not set there stays.
+    /// Takes over whatever is set in `param`; what is not set there stays. It can weaken: `param` may let pass what is
+    /// refused now, as far as its own `danger_` calls made it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate.
+    /// As [`X509VerifyParamRef::set_from`].
     ///
     /// C: [`SSL_set1_param(3)`](https://docs.openssl.org/master/man3/SSL_CTX_get0_param/)
     #[doc(alias = "SSL_set1_param")]
     pub fn set_verify_param(&mut self, param: &X509VerifyParamRef) -> Result<(), Error> {
+        const CALL: &str = "SSL_set1_param";
+        self.verify_param().demand_unlocked(CALL, param)?;
         error::clear();
         // SAFETY: the object is live and borrowed for writing; C copies the parameters (set1).
-        let done = unsafe { ext::SSL_set1_param(self.as_ptr(), param.as_ptr()) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_set1_param")) }
+        if unsafe { ext::SSL_set1_param(self.as_ptr(), param.as_ptr()) } != 1 {
+            return Err(Error::from_queue(CALL));
+        }
+        self.verify_param_mut().mend_copy(CALL, param)
     }
 
     /// How many bytes the peer's certificates may take in a handshake.

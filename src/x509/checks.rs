@@ -7,7 +7,7 @@ use std::ptr;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::{PKeyRef, X509Ref};
+use super::{HostFlags, PKeyRef, X509Ref};
 use crate::error::{self, Error, ErrorKind, VerifyError};
 use crate::ffi::strings;
 
@@ -40,6 +40,18 @@ impl X509Ref {
     /// C: [`X509_check_host(3)`](https://docs.openssl.org/master/man3/X509_check_host/)
     #[doc(alias = "X509_check_host")]
     pub fn matching_host(&self, host: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.matching_host_with(host, HostFlags::empty())
+    }
+
+    /// As [`matching_host`](Self::matching_host), with rules for wildcards and common names of one's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_host`](Self::check_host).
+    ///
+    /// C: [`X509_check_host(3)`](https://docs.openssl.org/master/man3/X509_check_host/)
+    #[doc(alias = "X509_check_host")]
+    pub fn matching_host_with(&self, host: &str, flags: HostFlags) -> Result<Option<Vec<u8>>, Error> {
         const CALL: &str = "X509_check_host";
         let host = host.strip_suffix('.').unwrap_or(host);
         let text = text(CALL, "the name", host)?;
@@ -52,7 +64,8 @@ impl X509Ref {
         // SAFETY: the certificate is live, and its caches are filled under its lock; C reads so many bytes, which are not
         // none; the out-pointer is a local of the type C writes, a string that is ours, and freed once.
         let (answer, name) = unsafe {
-            let answer = sys::X509_check_host(self.as_ptr(), text.as_ptr(), host.len(), 0, &raw mut peer);
+            let answer =
+                sys::X509_check_host(self.as_ptr(), text.as_ptr(), host.len(), flags.bits(), &raw mut peer);
             let name = strings::lend(peer).map(|name| name.to_bytes().to_vec());
             sys::OPENSSL_free(peer.cast());
             (answer, name)

@@ -200,7 +200,7 @@ impl X509VerifyParamRef {
         self.mend(CALL, other, &had)
     }
 
-    fn demand_unlocked(&self, call: &'static str, other: &Self) -> Result<(), Error> {
+    pub(crate) fn demand_unlocked(&self, call: &'static str, other: &Self) -> Result<(), Error> {
         if (self.inherit_flags() | other.inherit_flags()).contains(InheritFlags::LOCKED) {
             return Err(Error::new(ErrorKind::InvalidInput, call).with_detail("the settings are locked"));
         }

@@ -270,6 +270,11 @@ impl X509VerifyParamRef {
         }
     }
 
+    /// As [`mend`](Self::mend), after C copied all that is set in `source`.
+    pub(crate) fn mend_copy(&mut self, call: &'static str, source: &Self) -> Result<(), Error> {
+        self.mend(call, source, &Texts::default())
+    }
+
     /// What there is now.
     pub(super) fn texts(&self) -> Texts {
         let email_in_ascii = self.email().map(|address| address.to_bytes().is_ascii());
