@@ -21,7 +21,7 @@ const KEYS: [(&str, &str, u32, u32, Option<&str>); 4] = [
     ("rsa", "RSA", 2048, 112, None),
     ("ec", "EC", 256, 128, Some("prime256v1")),
     ("ed25519", "ED25519", 256, 128, None),
-    ("x448", "X448", 448, 224, None),
+    ("ed448", "ED448", 456, 224, None),
 ];
 
 /// Runs the `openssl` command in a directory of files and answers what it says.
@@ -39,7 +39,7 @@ fn keys() -> &'static Files {
         command(&files, "genpkey -quiet -algorithm RSA -out rsa.pem");
         command(&files, "genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ec.pem");
         command(&files, "genpkey -quiet -algorithm ED25519 -out ed25519.pem");
-        command(&files, "genpkey -quiet -algorithm X448 -out x448.pem");
+        command(&files, "genpkey -quiet -algorithm ED448 -out ed448.pem");
         for (name, ..) in KEYS {
             command(&files, &format!("pkcs8 -topk8 -nocrypt -in {name}.pem -outform DER -out {name}.der"));
             command(&files, &format!("pkcs8 -topk8 -in {name}.pem -passout pass:secret -out {name}.enc.pem"));
@@ -96,7 +96,7 @@ fn encodings_are_those_of_the_command() {
 #[test]
 fn keys_of_different_algorithms_are_not_equal() {
     assert!(!key("rsa").public_eq(&key("ec")).unwrap());
-    assert!(!key("ed25519").public_eq(&key("x448")).unwrap());
+    assert!(!key("ed25519").public_eq(&key("ed448")).unwrap());
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn encrypted_keys_open_with_their_passphrase_only() {
         assert!(missing.to_string().contains("there is no passphrase"), "{missing}");
         assert!(PKey::from_pem_with(&pem, || None).unwrap_err().to_string().contains("no passphrase"));
     }
-    for name in ["rsa.enc.der", "ec.enc.der", "x448.enc.der"] {
+    for name in ["rsa.enc.der", "ec.enc.der", "ed448.enc.der"] {
         let der = read(name);
         assert!(PKey::from_encrypted_der(&der, b"secret").is_ok(), "{name}");
         assert!(PKey::from_encrypted_der_in(LibContext::new().unwrap(), &der, b"secret").is_ok());

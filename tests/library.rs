@@ -26,7 +26,13 @@ fn same_openssl(arguments: &[&str]) -> Option<String> {
     if !version.stdout.contains(library().version_text()) {
         return None;
     }
-    let ended = run(openssl().args(arguments));
+    let mut command = openssl();
+    command.args(arguments);
+    // Under the same configuration as this process.
+    for name in ["OPENSSL_CONF", "OPENSSL_MODULES"] {
+        command.envs(env::var_os(name).map(|value| (name, value)));
+    }
+    let ended = run(&mut command);
     assert!(ended.status.success(), "{ended:#?}");
     Some(ended.stdout)
 }
