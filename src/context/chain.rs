@@ -108,8 +108,7 @@ macro_rules! chain_setters {
             ///
             /// # Errors
             ///
-            /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if the security level forbids one of the certificates, or
-            /// without a certificate to stand above.
+            /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if the security level forbids one of the certificates.
             ///
             #[doc = concat!("C: [`", $set1_name, "(3)`](https://docs.openssl.org/master/man3/SSL_CTX_add1_chain_cert/)")]
             #[doc(alias = $set1_name)]
@@ -181,7 +180,7 @@ macro_rules! chain_setters {
             ///
             /// # Errors
             ///
-            /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) without a certificate.
+            /// [`ErrorKind::Unspecified`](crate::ErrorKind::Unspecified) if OpenSSL fails.
             ///
             #[doc = concat!("C: [`", $clear_name, "(3)`](https://docs.openssl.org/master/man3/SSL_CTX_add1_chain_cert/)")]
             #[doc(alias = $clear_name)]
