@@ -50,9 +50,10 @@ impl ServerNameView<'_> {
         unsafe { strings::lend(name) }.map(std::ffi::CStr::to_bytes)
     }
 
-    /// Goes on with another context's certificates, trust and ALPN, key log and info callbacks. As in C, what the
-    /// connection has copied from its first context stays: verify mode and verify callback, protocol versions,
-    /// options, message callback.
+    /// Goes on with another context's certificates, security level and trust, and its callbacks for certificates, chains,
+    /// security, status, ALPN, NPN, key log and info. As in C, what the connection has copied from its first context
+    /// stays: verify mode and verify callback, protocol versions, options, message callback. Certificates, level and
+    /// callbacks for them that the connection had of its own are gone.
     ///
     /// # Errors
     ///

@@ -230,8 +230,8 @@ impl SslContextBuilderRef {
 
     /// Lets `callback` judge what servers staple, or that they do not, after
     /// [`verify_stapled_responses`](Self::verify_stapled_responses) where that is set too. It is called if the client
-    /// asks for a status ([`set_tlsext_status_type`](Self::set_tlsext_status_type)), and for resumed sessions too. A panic
-    /// ends the handshake, and goes on in the call that shook hands.
+    /// asks for a status ([`set_tlsext_status_type`](Self::set_tlsext_status_type)); of resumed sessions, for those of TLS 1.3
+    /// only. A panic ends the handshake, and goes on in the call that shook hands.
     ///
     /// # Errors
     ///

@@ -21,7 +21,8 @@ impl SslRef {
         u32::try_from(unsafe { sys::SSL_get_security_level(self.as_ptr()) }).unwrap_or_default()
     }
 
-    /// Raises the security level to at least `level` (5 is the highest): weaker keys, ciphers and hashes are refused.
+    /// Raises the security level to at least `level` (5 is the highest): weaker keys, ciphers and hashes are refused. A
+    /// switch to another context brings that one's level, as C does it.
     ///
     /// C: [`SSL_set_security_level(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_security_level/)
     #[doc(alias = "SSL_set_security_level")]
