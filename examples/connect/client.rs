@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use libssl::connected::ShutdownProgress;
 use libssl::context::TrustAnchors;
+use libssl::x509::VerifyFlags;
 use libssl::{Connected, Ssl, SslContext, SslRef, Want};
 
 use crate::Options;
@@ -43,6 +44,13 @@ fn context(options: &Options) -> Result<SslContext, Box<dyn Error>> {
         Some(file) => SslContext::client_trusting(TrustAnchors::File(file.as_ref()))?,
         None => SslContext::client()?,
     };
+    if let Some(file) = &options.crl {
+        builder.load_verify_file(file)?;
+        builder.verify_param_mut().set_flags(VerifyFlags::CRL_CHECK)?;
+    }
+    if let Some(level) = options.security_level {
+        builder.raise_security_level(level);
+    }
     // Without `--min` the builder's own lower bound stays: TLS 1.2, or what the system's openssl.cnf demands.
     if options.min.is_some() {
         builder.set_min_proto_version(options.min)?;

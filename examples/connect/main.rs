@@ -30,6 +30,8 @@ usage: connect                        shakes hands with itself over each kind of
        connect HOST:PORT [options]    shakes hands with HOST, then copies stdin to it and what it says to stdout
 
   --ca FILE            trust the CAs in this PEM file instead of the system's
+  --crl FILE           look the certificate up in the revocation lists of this PEM file
+  --sec-level N        the least security level, 0 to 5: weaker keys and hashes are refused
   --name NAME          the name or IP address that the certificate must bear, instead of HOST
   --sni NAME           the name to ask the server for, instead of the one to verify
   --alpn A,B           application protocols to offer, the preferred one first
@@ -46,6 +48,8 @@ usage: connect                        shakes hands with itself over each kind of
 pub(crate) struct Options {
     target: String,
     ca: Option<String>,
+    crl: Option<String>,
+    security_level: Option<u32>,
     name: Option<String>,
     sni: Option<String>,
     alpn: Vec<String>,
@@ -95,6 +99,11 @@ impl Options {
                     arguments.next().ok_or(format!("{argument}: unknown, or its value is missing"))?;
                 match argument.as_str() {
                     "--ca" => options.ca = Some(value),
+                    "--crl" => options.crl = Some(value),
+                    "--sec-level" => {
+                        let level = value.parse().map_err(|_| format!("{value}: not a level, 0 to 5"))?;
+                        options.security_level = Some(level);
+                    }
                     "--name" => options.name = Some(value),
                     "--sni" => options.sni = Some(value),
                     "--alpn" => options.alpn = value.split(',').map(String::from).collect(),
