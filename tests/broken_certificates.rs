@@ -261,7 +261,7 @@ fn each_broken_certificate_is_named_in_one_line() {
             let ended = run(&mut command);
             assert_eq!(ended.status.code(), Some(1), "{}: {ended:#?}", case.what);
             let line =
-                format!("connect: SSL_connect failed: the peer's certificate was refused: {}\n", case.line);
+                format!("connect: SSL_connect failed: the peer's certificate was refused: {}\n", case.line());
             assert_eq!(ended.stderr, line, "{}, TLS {version}", case.what);
             assert!(
                 server.join().unwrap().is_err(),
