@@ -11,6 +11,7 @@ use super::SslRef;
 use super::state::State;
 use crate::error::{Error, ErrorKind};
 use crate::ffi::strings;
+use crate::x509::check_host;
 
 impl SslRef {
     /// Sets the name that the server goes by: a DNS name, which is sent as SNI and which the certificate must bear, or
@@ -144,6 +145,46 @@ impl SslRef {
         if done { Ok(()) } else { Err(Error::from_queue("SSL_set1_ipaddr")) }
     }
 
+    /// Adds a DNS name: the peer's certificate must bear one of those that are set.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for what is no host name.
+    ///
+    /// C: [`SSL_add1_host(3)`](https://docs.openssl.org/master/man3/SSL_set1_host/)
+    #[doc(alias = "SSL_add1_host")]
+    #[doc(alias = "SSL_add1_dnsname")]
+    pub fn add_verify_host(&mut self, name: &str) -> Result<(), Error> {
+        self.verify_param_mut().add_host(name)
+    }
+
+    /// Adds an IP address: the peer's certificate must bear one of those that are set, beside one of the DNS names if there
+    /// are any.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] before OpenSSL 4.0, where an object has one address:
+    /// [`set_verify_ip`](Self::set_verify_ip).
+    ///
+    /// C: [`SSL_add1_ipaddr(3)`](https://docs.openssl.org/master/man3/SSL_set1_host/)
+    #[doc(alias = "SSL_add1_ipaddr")]
+    pub fn add_verify_ip(&mut self, address: IpAddr) -> Result<(), Error> {
+        self.verify_param_mut().add_ip(address)
+    }
+
+    /// Sets the mail address that the peer's certificate must bear, beside names and addresses that are set. It is no
+    /// server's name: a context that demands one demands it still.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for what is no mail address.
+    ///
+    /// C: [`X509_VERIFY_PARAM_set1_email(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
+    #[doc(alias = "X509_VERIFY_PARAM_set1_email")]
+    pub fn set_verify_email(&mut self, address: &str) -> Result<(), Error> {
+        self.verify_param_mut().set_email(address)
+    }
+
     /// Lets the handshake begin without a name to verify, where the context demands one: the peer may then be anybody
     /// with a certificate from a trusted issuer. Names that are set are verified still.
     ///
@@ -162,54 +203,5 @@ impl SslRef {
     pub fn peer_name(&self) -> Option<&[u8]> {
         // SAFETY: the object is live and lends the string (get0), which only a handshake replaces.
         unsafe { strings::lend(ext::SSL_get0_peername(self.as_ptr())) }.map(CStr::to_bytes)
-    }
-}
-
-/// OpenSSL takes more than is safe: a leading dot would match every name below, a wildcard another wildcard.
-fn check_host(name: &str) -> Result<(), &'static str> {
-    if name.is_empty() {
-        return Err("the host name is empty");
-    }
-    if name.len() > 253 {
-        return Err("the host name is longer than 253 bytes");
-    }
-    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
-        return Err("the host name has a character that no host name has");
-    }
-    if name.split('.').any(|label| label.is_empty() || label.len() > 63) {
-        return Err("the host name has a label that is empty or longer than 63 bytes");
-    }
-    if name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit())) {
-        return Err("the host name ends in a number, and is no IP address");
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::check_host;
-
-    #[test]
-    fn host_names_are_told_from_the_rest() {
-        for good in
-            ["localhost", "example.org", "a_b.example", "xn--bcher-kva.example", "1.example", &"a".repeat(63)]
-        {
-            assert_eq!(check_host(good), Ok(()), "{good}");
-        }
-        let long = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(63)].join(".");
-        let bad = [
-            "",
-            ".",
-            ".example.org",
-            "a..b",
-            "*.example.org",
-            "b\u{fc}cher.example",
-            "a\0b",
-            "127.1",
-            "[::1]",
-        ];
-        for bad in bad.into_iter().chain([long.as_str(), "fe80::1%lo", "a b", "example.org/"]) {
-            assert!(check_host(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -316,7 +316,7 @@ fn host_name(call: &'static str, name: &str) -> Result<CString, Error> {
 }
 
 /// OpenSSL takes more than is safe: a leading dot would match every name below, a wildcard another wildcard.
-fn check_host(name: &str) -> Result<(), &'static str> {
+pub(crate) fn check_host(name: &str) -> Result<(), &'static str> {
     let labels = || name.split('.');
     if name.is_empty() || name.len() > 253 {
         Err("a host name has 1 to 253 bytes")
@@ -338,5 +338,34 @@ fn mail_address(call: &'static str, address: &str) -> Result<CString, Error> {
     match parts {
         Some((1..=64, 1..=255)) => Ok(address),
         _ => Err(Error::new(ErrorKind::InvalidInput, call).with_detail("it is no mail address")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_host;
+
+    #[test]
+    fn host_names_are_told_from_the_rest() {
+        for good in
+            ["localhost", "example.org", "a_b.example", "xn--bcher-kva.example", "1.example", &"a".repeat(63)]
+        {
+            assert_eq!(check_host(good), Ok(()), "{good}");
+        }
+        let long = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(63)].join(".");
+        let bad = [
+            "",
+            ".",
+            ".example.org",
+            "a..b",
+            "*.example.org",
+            "b\u{fc}cher.example",
+            "a\0b",
+            "127.1",
+            "[::1]",
+        ];
+        for bad in bad.into_iter().chain([long.as_str(), "fe80::1%lo", "a b", "example.org/"]) {
+            assert!(check_host(bad).is_err(), "{bad}");
+        }
     }
 }

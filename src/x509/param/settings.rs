@@ -97,7 +97,7 @@ impl X509VerifyParamRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] for one that OpenSSL does not know.
+    /// [`ErrorKind::Refused`] for one that OpenSSL does not know; before OpenSSL 3.5 also for `None`.
     ///
     /// C: [`X509_VERIFY_PARAM_set_purpose(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
     #[doc(alias = "X509_VERIFY_PARAM_set_purpose")]
