@@ -12,7 +12,7 @@ use super::callbacks::{Callbacks, run};
 use super::{Identity, SslContextBuilderRef};
 use crate::error::{self, Error};
 use crate::ssl::{ChainChecks, SslRef};
-use crate::x509::Stack;
+use crate::x509::{PKeyRef, Stack, X509, X509Ref};
 
 pub(crate) type Choose = Arc<dyn Fn(&mut CertificateView<'_>) -> CertificateDecision + Send + Sync>;
 
@@ -39,6 +39,31 @@ pub struct CertificateView<'a> {
 }
 
 impl CertificateView<'_> {
+    /// What about a chain, its certificate first, suits the peer.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate.
+    ///
+    /// C: [`SSL_check_chain(3)`](https://docs.openssl.org/master/man3/SSL_check_chain/)
+    #[doc(alias = "SSL_check_chain")]
+    pub fn check_chain(
+        &self,
+        certificate: &X509Ref,
+        key: &PKeyRef,
+        chain: &[X509],
+    ) -> Result<ChainChecks, Error> {
+        let stack = Stack::new(chain)?;
+        error::clear();
+        // SAFETY: the object is live, and so are the others. C reads what it noted of the peer when it asked for the
+        // certificate, which is why only this view can ask.
+        let checks = unsafe {
+            ext::SSL_check_chain(self.ssl.as_ptr(), certificate.as_ptr(), key.as_ptr(), stack.as_ptr())
+        };
+        error::clear();
+        Ok(ChainChecks::from_bits_retain(u32::try_from(checks).unwrap_or_default()))
+    }
+
     /// Whether an identity is one that the peer takes: by its signature algorithms, and on a client by its issuer, which is
     /// one of the CAs that the peer names, if it names any.
     ///

@@ -11,8 +11,7 @@ use openssl_sys_ext as ext;
 use super::SslRef;
 use super::state::State;
 use crate::context::{CertificateDecision, CertificateView, answer_with, choose_with};
-use crate::error::{self, Error};
-use crate::x509::{PKeyRef, Stack, X509, X509Ref};
+use crate::error::Error;
 
 bitflags! {
     /// `CERT_PKEY_…`: what about a certificate suits the connection.
@@ -46,30 +45,6 @@ bitflags! {
 }
 
 impl SslRef {
-    /// What about a chain, its certificate first, suits the peer, in a certificate callback.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate.
-    ///
-    /// C: [`SSL_check_chain(3)`](https://docs.openssl.org/master/man3/SSL_check_chain/)
-    #[doc(alias = "SSL_check_chain")]
-    pub fn check_chain(
-        &self,
-        certificate: &X509Ref,
-        key: &PKeyRef,
-        chain: &[X509],
-    ) -> Result<ChainChecks, Error> {
-        let stack = Stack::new(chain)?;
-        error::clear();
-        // SAFETY: the object is live, and so are the others. C reads the object, unless no certificate is given.
-        let checks = unsafe {
-            ext::SSL_check_chain(self.as_ptr(), certificate.as_ptr(), key.as_ptr(), stack.as_ptr())
-        };
-        error::clear();
-        Ok(ChainChecks::from_bits_retain(u32::try_from(checks).unwrap_or_default()))
-    }
-
     /// Lets `callback` say what this connection presents, in place of the context's callback; see
     /// [`SslContextBuilderRef::set_cert_cb`](crate::SslContextBuilderRef::set_cert_cb). A switch to another context takes it
     /// away, as C does it.
