@@ -12,9 +12,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use libssl::context::{SecurityOperation, SpkiPin, SslVerifyMode, TrustAnchors};
+use libssl::context::{Identity, SecurityOperation, SpkiPin, SslVerifyMode, TrustAnchors};
 use libssl::error::VerifyFailure;
-use libssl::x509::{VerifyFlags, X509, X509Purpose, X509VerifyParam};
+use libssl::x509::{PKey, VerifyFlags, X509, X509Purpose, X509VerifyParam};
 use libssl::{
     Alert, Error, ErrorKind, HandshakeError, Role, Ssl, SslContext, SslContextBuilder, SslMethod,
     VerifyError, Want,
@@ -120,6 +120,38 @@ fn only_the_danger_form_accepts_what_openssl_refuses() {
         client.danger_set_cert_verify_callback(|_| true).unwrap();
         let (client, _server) = common::connected(&client.build(), &version.server_builder().build());
         assert_eq!(client.ssl().verify_result(), VerifyError::OK, "the callback vouched");
+    }
+}
+
+#[test]
+fn what_verifying_left_in_the_error_queue_does_not_break_a_chain_that_is_accepted() {
+    // One bit of the signature is wrong, which leaves entries.
+    let mut der = pki().client.der.clone();
+    *der.last_mut().unwrap() ^= 1;
+    let identity =
+        Identity::new([certificate(&der)], PKey::from_der(&pki().client.key_der).unwrap()).unwrap();
+    for version in VERSIONS {
+        for accepts in [true, false] {
+            let mut client = version.client_builder();
+            client.use_identity(&identity).unwrap();
+            let mut server = version.server_builder();
+            server.trust(TrustAnchors::Pem(pki().ca_pem.as_bytes())).unwrap();
+            server.set_verify(SslVerifyMode::PEER).unwrap();
+            server
+                .danger_set_cert_verify_callback(move |chain| {
+                    assert_eq!(chain.verify(), Err(VerifyError::CERT_SIGNATURE_FAILURE));
+                    accepts
+                })
+                .unwrap();
+            let (_client, server) = common::shake(&client.build(), &server.build());
+            match server {
+                Ok(_) => assert!(accepts),
+                Err(error) => {
+                    assert!(!accepts, "{error}");
+                    assert!(error.stack().iter().count() > 1, "the queue tells why: {error:?}");
+                }
+            }
+        }
     }
 }
 

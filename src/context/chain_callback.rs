@@ -163,6 +163,8 @@ impl PeerChainView<'_> {
         if self.error().is_ok() || !(self.error_was_set || self.verified == Some(false)) {
             self.set_error(VerifyError::APPLICATION_VERIFICATION);
         }
+        // Where the chain is accepted they go: SSL_get_error would take them for libssl's.
+        self.left.restore();
         let certificate = self.certificate();
         remember_chain(self.ssl, self.store, self.error(), certificate, detail);
         0
@@ -250,11 +252,9 @@ unsafe extern "C" fn judge(store: *mut sys::X509_STORE_CTX, context: *mut c_void
     let decide = callbacks.chain.clone();
     let replaces = decide.as_ref().is_some_and(|decide| decide.replaces);
     if !replaces && view.verify().is_err() {
-        view.left.restore();
         return view.refuse(None);
     }
     let accepted = decide.is_none_or(|decide| run(|| (decide.closure)(&mut view)) == Some(true));
-    view.left.restore();
     if !accepted || view.suspension == Suspension::Forbidden {
         return view.refuse(None);
     }
