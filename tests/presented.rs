@@ -192,6 +192,27 @@ fn ca_names_come_from_files_directories_and_uris() {
     assert_eq!(names.add_dir(hostile.path(".")).unwrap_err().kind(), ErrorKind::Refused);
 }
 
+/// C would read a pipe a second time, and wait for ever.
+#[test]
+fn ca_names_come_out_of_a_pipe_and_a_directory_with_a_pipe_is_refused() {
+    let files = Files::new(&[]);
+    let pipe = files.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut names = CaNames::new().unwrap();
+    assert_eq!(names.add_dir(files.path(".")).unwrap_err().kind(), ErrorKind::InvalidInput);
+    for from_file in [true, false] {
+        let (path, pem) = (pipe.clone(), pki().ca_pem.clone());
+        let writer = std::thread::spawn(move || std::fs::write(path, pem));
+        if from_file {
+            assert_eq!(CaNames::from_file(&pipe).unwrap().to_vec().len(), 1);
+        } else {
+            names.add_file(&pipe).unwrap();
+        }
+        writer.join().unwrap().unwrap();
+    }
+    assert_eq!(names.to_vec().len(), 1);
+}
+
 #[test]
 fn extra_certificates_follow_where_there_is_no_chain() {
     let mut builder = SslContext::server(&common::identity(&pki().localhost)).unwrap();

@@ -12,7 +12,7 @@ use crate::error::{self, Error, ErrorKind};
 use crate::ffi::strings;
 use crate::library::LibContext;
 use crate::ssl::SslRef;
-use crate::x509::{X509Name, X509NameRef, X509Ref, read_file, stack};
+use crate::x509::{X509, X509Name, X509NameRef, X509Ref, read_file, stack};
 
 /// A list of CA names that is still to be given to a context or an object. Each name is in it once.
 ///
@@ -70,7 +70,11 @@ impl CaNames {
     pub fn from_file_in(lib: LibContext, path: impl AsRef<Path>) -> Result<Self, Error> {
         const CALL: &str = "SSL_load_client_CA_file_ex";
         let file = strings::c_path(CALL, path.as_ref())?;
-        refuse_encrypted(CALL, path.as_ref())?;
+        if let Some(pem) = read_once(CALL, path.as_ref())? {
+            let mut names = Self::new()?;
+            names.add_subjects(lib, &pem)?;
+            return Ok(names);
+        }
         error::clear();
         // SAFETY: the path outlives the call, and the library context the process.
         let stack =
@@ -92,7 +96,9 @@ impl CaNames {
     pub fn add_file(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
         const CALL: &str = "SSL_add_file_cert_subjects_to_stack";
         let file = strings::c_path(CALL, path.as_ref())?;
-        refuse_encrypted(CALL, path.as_ref())?;
+        if let Some(pem) = read_once(CALL, path.as_ref())? {
+            return self.add_subjects(LibContext::default(), &pem);
+        }
         error::clear();
         // SAFETY: the stack is ours and the path outlives the call.
         let done = unsafe { ext::SSL_add_file_cert_subjects_to_stack(self.0, file.as_ptr()) };
@@ -118,9 +124,15 @@ impl CaNames {
         };
         for entry in path.read_dir().map_err(unreadable)? {
             let file = entry.map_err(unreadable)?.path();
-            if file.is_file() {
-                refuse_encrypted(CALL, &file)?;
+            if file.is_dir() {
+                continue;
             }
+            if !file.is_file() {
+                // C would wait for what comes out of a pipe.
+                let detail = format!("{} is no regular file", file.display());
+                return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
+            }
+            refuse_encrypted(CALL, &file, &read_file(CALL, &file)?)?;
         }
         error::clear();
         // SAFETY: the stack is ours and the path outlives the call.
@@ -166,6 +178,11 @@ impl CaNames {
         Ok(())
     }
 
+    fn add_subjects(&mut self, lib: LibContext, pem: &[u8]) -> Result<(), Error> {
+        let certificates = X509::stack_from_pem_in(lib, pem)?;
+        certificates.iter().try_for_each(|certificate| self.add(certificate.subject_name()))
+    }
+
     /// The names.
     pub fn to_vec(&self) -> Vec<X509Name> {
         // SAFETY: the stack is ours.
@@ -209,10 +226,18 @@ impl fmt::Debug for CaNames {
     }
 }
 
+/// What a pipe or another file that can be read but once says, and nothing for a regular file, which C reads itself once it
+/// was looked through.
+fn read_once(call: &'static str, path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let bytes = read_file(call, path)?;
+    refuse_encrypted(call, path, &bytes)?;
+    Ok((!path.is_file()).then_some(bytes))
+}
+
 /// C would ask for the passphrase of an encrypted certificate at the terminal.
-fn refuse_encrypted(call: &'static str, path: &Path) -> Result<(), Error> {
+fn refuse_encrypted(call: &'static str, path: &Path, pem: &[u8]) -> Result<(), Error> {
     const MARK: &[u8] = b"ENCRYPTED";
-    if read_file(call, path)?.windows(MARK.len()).any(|window| window == MARK) {
+    if pem.windows(MARK.len()).any(|window| window == MARK) {
         let detail = format!("{} is encrypted", path.display());
         return Err(Error::new(ErrorKind::Refused, call).with_detail(detail));
     }
