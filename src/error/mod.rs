@@ -6,6 +6,7 @@
 //! that into [`std::io::Error`].
 
 mod alert;
+mod crl_reason;
 mod ocsp;
 mod ssl_error;
 mod stack;
@@ -15,7 +16,8 @@ use std::ffi::c_int;
 use std::{fmt, io};
 
 pub use alert::Alert;
-pub use ocsp::{CrlReason, OcspRefusal, OcspResponseStatus};
+pub use crl_reason::CrlReason;
+pub use ocsp::{OcspRefusal, OcspResponseStatus};
 pub use ssl_error::{ErrorCode, SslError, Want};
 pub use stack::{ErrorStack, Reason};
 pub use verify::{VerifyError, VerifyFailure};

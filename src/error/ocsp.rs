@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::fmt;
 use std::time::SystemTime;
 
-use super::VerifyError;
+use super::{CrlReason, VerifyError};
 
 /// What is wrong with an OCSP response, or with what it says. Nothing of it is ever "good enough".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -140,73 +140,6 @@ impl fmt::Display for OcspResponseStatus {
             Self::SigRequired => "sigRequired",
             Self::Unauthorized => "unauthorized",
             Self::Other(other) => return write!(f, "status {other}"),
-        })
-    }
-}
-
-/// Why a certificate was revoked ([RFC 5280 § 5.3.1](https://www.rfc-editor.org/rfc/rfc5280#section-5.3.1)). Unknown
-/// codes are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum CrlReason {
-    /// `unspecified`
-    Unspecified,
-    /// `keyCompromise`
-    KeyCompromise,
-    /// `cACompromise`
-    CaCompromise,
-    /// `affiliationChanged`
-    AffiliationChanged,
-    /// `superseded`
-    Superseded,
-    /// `cessationOfOperation`
-    CessationOfOperation,
-    /// `certificateHold`: it may become good again.
-    CertificateHold,
-    /// `removeFromCRL`
-    RemoveFromCrl,
-    /// `privilegeWithdrawn`
-    PrivilegeWithdrawn,
-    /// `aACompromise`
-    AaCompromise,
-    /// A code without a name.
-    Other(c_int),
-}
-
-impl CrlReason {
-    /// The reason of this number; `None` for -1, which is C's word for "not given".
-    pub fn from_raw(code: c_int) -> Option<Self> {
-        Some(match code {
-            -1 => return None,
-            0 => Self::Unspecified,
-            1 => Self::KeyCompromise,
-            2 => Self::CaCompromise,
-            3 => Self::AffiliationChanged,
-            4 => Self::Superseded,
-            5 => Self::CessationOfOperation,
-            6 => Self::CertificateHold,
-            8 => Self::RemoveFromCrl,
-            9 => Self::PrivilegeWithdrawn,
-            10 => Self::AaCompromise,
-            other => Self::Other(other),
-        })
-    }
-}
-
-impl fmt::Display for CrlReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unspecified => "unspecified",
-            Self::KeyCompromise => "keyCompromise",
-            Self::CaCompromise => "cACompromise",
-            Self::AffiliationChanged => "affiliationChanged",
-            Self::Superseded => "superseded",
-            Self::CessationOfOperation => "cessationOfOperation",
-            Self::CertificateHold => "certificateHold",
-            Self::RemoveFromCrl => "removeFromCRL",
-            Self::PrivilegeWithdrawn => "privilegeWithdrawn",
-            Self::AaCompromise => "aACompromise",
-            Self::Other(other) => return write!(f, "reason {other}"),
         })
     }
 }

@@ -256,7 +256,7 @@ impl OcspSingleResponse {
                 sys::V_OCSP_CERTSTATUS_GOOD => OcspCertStatus::Good,
                 sys::V_OCSP_CERTSTATUS_REVOKED => OcspCertStatus::Revoked {
                     at: c::system_time(revoked).ok_or_else(refuse)?,
-                    reason: CrlReason::from_raw(reason),
+                    reason: CrlReason::of_c(reason),
                 },
                 sys::V_OCSP_CERTSTATUS_UNKNOWN => OcspCertStatus::Unknown,
                 _ => return Err(refuse()),

@@ -28,10 +28,11 @@ pub(crate) mod time;
 mod usage;
 mod verify;
 
+pub use crate::error::CrlReason;
 pub use certificate::{X509, X509Ref};
 pub use certificate_fields::SignatureInfo;
 pub use crl::{X509Crl, X509CrlRef};
-pub use crl_contents::{CrlReason, RevocationStatus, Revoked};
+pub use crl_contents::{RevocationStatus, Revoked};
 pub use extension::X509Extension;
 pub use extensions::{AccessDescription, AuthorityKeyId, BasicConstraints, KeyUsage};
 pub use general_name::GeneralName;
