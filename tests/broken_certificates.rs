@@ -11,10 +11,7 @@ mod chains {
     pub mod keys;
 }
 
-use std::env;
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 
 use chains::certificates::{
@@ -22,7 +19,7 @@ use chains::certificates::{
     purposes, unknown,
 };
 use chains::keys::Key;
-use commands::{Files, run};
+use commands::{Files, example, run};
 use libssl::context::Identity;
 use libssl::x509::{PKey, X509};
 use libssl::{Ssl, SslContext, VerifyError};
@@ -201,16 +198,6 @@ fn cases() -> Vec<Broken> {
              is unknown",
         ),
     ]
-}
-
-/// An example that cargo built beside this test.
-fn example(name: &str) -> Command {
-    let mut path: PathBuf = env::current_exe().expect("this test");
-    path.pop(); // deps
-    path.pop();
-    path.extend(["examples", name]);
-    assert!(path.exists(), "{} is not there: `cargo build --examples` makes it", path.display());
-    Command::new(path)
 }
 
 /// A server that presents this chain, to one visitor. What it says of the visitor.

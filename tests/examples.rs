@@ -5,26 +5,14 @@
 mod commands;
 mod common;
 
-use std::env;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 
-use commands::{Ended, Files, Running, openssl, run, s_server};
+use commands::{Ended, Files, Running, example, openssl, run, s_server};
 use common::pki;
 use libssl::Ssl;
-
-/// An example that cargo built beside this test. A plain `cargo test` builds all of them; after `cargo test --test
-/// examples` they are as `cargo build --examples` last left them.
-fn example(name: &str) -> Command {
-    let mut path: PathBuf = env::current_exe().expect("this test");
-    path.pop(); // deps
-    path.pop();
-    path.extend(["examples", name]);
-    assert!(path.exists(), "{} is not there: `cargo build --examples` makes it", path.display());
-    Command::new(path)
-}
 
 /// All certificates as files.
 fn files() -> Files {

@@ -7,15 +7,12 @@ mod commands;
 mod common;
 mod support;
 
-use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::RwLock;
 
-use commands::{Files, Running};
+use commands::{Files, Running, example};
 use common::identities::{Ca, leaf};
 use common::{Made, client_ssl, identity, pki, shake};
 use libssl::context::{CertificateDecision, TrustAnchors};
@@ -184,13 +181,8 @@ fn visit(port: u16) -> (Connected<TcpStream>, Vec<u8>) {
 
 /// A server that runs: the example `reload`, which cargo builds beside the tests.
 fn reloading(files: &Files) -> (Running, u16) {
-    let mut path: PathBuf = env::current_exe().unwrap();
-    path.pop(); // deps
-    path.pop();
-    path.extend(["examples", "reload"]);
-    assert!(path.exists(), "{} is not there: `cargo build --examples` makes it", path.display());
     let mut program = Running::start(
-        Command::new(path)
+        example("reload")
             .args(["--port", "0", "--cert"])
             .arg(files.path("chain.pem"))
             .arg("--key")

@@ -16,7 +16,7 @@ use libssl::{
     library,
 };
 
-use commands::{Ended, Files, openssl, run};
+use commands::{Ended, Files, example, openssl, run};
 use common::{Made, client_ssl, identity, pki, shake, shake_over};
 
 /// The `openssl` command, if it is of the very library that runs here: the system's, unless this test was built or
@@ -38,12 +38,7 @@ fn same_openssl(arguments: &[&str]) -> Option<String> {
 }
 
 fn probe(change: impl FnOnce(&mut Command)) -> Ended {
-    let mut path: PathBuf = env::current_exe().expect("this test");
-    path.pop(); // deps
-    path.pop();
-    path.extend(["examples", "probe"]);
-    assert!(path.exists(), "{} is not there: `cargo build --examples` makes it", path.display());
-    let mut command = Command::new(path);
+    let mut command = example("probe");
     change(&mut command);
     run(&mut command)
 }

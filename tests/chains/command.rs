@@ -44,7 +44,9 @@ impl Openssl {
             .unwrap_or_else(|| "openssl".into());
         let output = Command::new(&program).arg("version").output().expect("the openssl command runs");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let version = text.split(' ').nth(1).expect("a version");
+        // `OpenSSL 3.0.1 1 Jan 2026 (Library: OpenSSL 3.5.1 1 Jan 2026)`: the library judges.
+        let library = text.rsplit("OpenSSL ").next().expect("a name");
+        let version = library.split(' ').next().expect("a version");
         let mut parts = version.split(['.', '-']).map(|part| part.parse::<u64>().unwrap_or_default());
         let mut next = || parts.next().unwrap_or_default();
         Self { program, version: next() << 28 | next() << 20 | next() << 4 }

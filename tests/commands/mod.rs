@@ -21,6 +21,17 @@ pub(crate) fn openssl() -> Command {
     command
 }
 
+/// An example that cargo built beside this test. A plain `cargo test` builds all of them; after `cargo test --test NAME` they
+/// are as `cargo build --examples` last left them.
+pub(crate) fn example(name: &str) -> Command {
+    let mut path: PathBuf = env::current_exe().expect("this test");
+    path.pop(); // deps
+    path.pop();
+    path.extend(["examples", name]);
+    assert!(path.exists(), "{} is not there: `cargo build --examples` makes it", path.display());
+    Command::new(path)
+}
+
 /// `openssl s_server` on a free port, with the identity of two files, and its port.
 ///
 /// It serves `connections` connections and ends, unless it is killed before.

@@ -1,11 +1,8 @@
 //! The `openssl` commands as responder, as server and as client, and the example `staple` between them.
 
-use std::env;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::Command;
 
 use libssl::ocsp::{
     CrlReason, OcspCertStatus, OcspCheck, OcspHash, OcspRefusal, OcspRequest, OcspRequestBuilder,
@@ -13,7 +10,7 @@ use libssl::ocsp::{
 };
 use libssl::{Error, Ssl};
 
-use super::super::commands::{Ended, Files, Running, openssl, run, s_server};
+use super::super::commands::{Ended, Files, Running, example, openssl, run, s_server};
 use super::super::responder::{Authority, Holder, Wishes};
 use super::super::support::VERSIONS;
 use super::super::{Cases, refusal};
@@ -161,23 +158,12 @@ fn s_client_shows_what_our_server_staples() {
     }
 }
 
-/// The example, which cargo built beside this test. After `cargo test --test ocsp` it is as `cargo build --examples`
-/// last left it.
-fn example() -> Command {
-    let mut path: PathBuf = env::current_exe().expect("this test");
-    path.pop(); // deps
-    path.pop();
-    path.extend(["examples", "staple"]);
-    assert!(path.exists(), "{} is not there: `cargo build --examples` makes it", path.display());
-    Command::new(path)
-}
-
 /// The example as server with this certificate, and its port.
 fn example_server(responder: &Responder, holder: &Holder, extra: &[&str]) -> (Running, u16) {
     let files = &responder.files;
     std::fs::write(files.path("server.pem"), &holder.pem).expect("a file");
     std::fs::write(files.path("server.key"), holder.key.serialize_pem()).expect("a file");
-    let mut command = example();
+    let mut command = example("staple");
     command.args(["serve", "--port", "0", "--cert"]).arg(files.path("server.pem"));
     command.arg("--key").arg(files.path("server.key")).arg("--ca").arg(files.path("ca.pem")).args(extra);
     let mut program = Running::start(&mut command);
@@ -187,7 +173,7 @@ fn example_server(responder: &Responder, holder: &Holder, extra: &[&str]) -> (Ru
 }
 
 fn example_client(responder: &Responder, port: u16, extra: &[&str]) -> Ended {
-    let mut command = example();
+    let mut command = example("staple");
     command.arg("connect").arg(format!("localhost:{port}")).arg("--ca").arg(responder.files.path("ca.pem"));
     run(command.args(extra))
 }
