@@ -10,7 +10,7 @@ use openssl_sys_ext as ext;
 use super::SslContextBuilderRef;
 use super::callbacks::{Callbacks, run};
 use super::pins::{self, NO_PIN_FITS};
-use super::verify::{Suspension, remember_chain, ssl_of};
+use super::verify::{Suspension, forget_refusal, note_overruled, remember_chain, ssl_of, was_overruled};
 use crate::error::{self, Error, ErrorKind, ErrorStack, VerifyError};
 use crate::ssl::{Role, SslRef};
 use crate::x509::{X509, X509Ref, stack};
@@ -32,6 +32,8 @@ pub struct PeerChainView<'a> {
     suspension: Suspension,
     /// What verifying left in the error queue.
     left: ErrorStack,
+    /// The chain that OpenSSL built, if it accepted all of it and nobody overruled it: whatever the closure sets later.
+    vouched: Vec<X509>,
 }
 
 impl PeerChainView<'_> {
@@ -77,9 +79,14 @@ impl PeerChainView<'_> {
         let accepted = match self.verified {
             Some(accepted) => accepted,
             None => {
+                note_overruled(self.ssl, false);
                 // SAFETY: C lends the context for the callback, and `&mut self` has it alone. The entries that verifying
                 // leaves are kept for the handshake's error.
                 let accepted = unsafe { sys::X509_verify_cert(self.store) } == 1;
+                // An error stays where a callback of C's accepted in spite of it.
+                if accepted && self.error().is_ok() && !was_overruled(self.ssl) {
+                    self.vouched = self.chain();
+                }
                 self.left = ErrorStack::drain();
                 if !accepted && self.error().is_ok() {
                     // An internal failure that C did not name.
@@ -246,6 +253,7 @@ unsafe extern "C" fn judge(store: *mut sys::X509_STORE_CTX, context: *mut c_void
         error_was_set: false,
         suspension: Suspension::None,
         left: ErrorStack::default(),
+        vouched: Vec::new(),
     };
     // SAFETY: the argument that was registered. Where its table is missing, nothing is accepted.
     let Some(callbacks) = (unsafe { Callbacks::of_argument(context) }) else { return view.refuse(None) };
@@ -258,13 +266,14 @@ unsafe extern "C" fn judge(store: *mut sys::X509_STORE_CTX, context: *mut c_void
     if !accepted || view.suspension == Suspension::Forbidden {
         return view.refuse(None);
     }
+    if view.verified == Some(false) {
+        // What was overruled is not what a later failure is about.
+        forget_refusal(ssl);
+    }
     if let Some(pinned) = &callbacks.pins {
-        let chain = view.chain();
         let fits = |certificate: &X509Ref| pins::fit(pinned, certificate, callbacks.lib);
-        let fits = match view.certificate() {
-            Some(own) if chain.is_empty() => fits(own),
-            _ => chain.iter().any(|certificate| fits(certificate)),
-        };
+        // The handshake proves the peer's own key; that a CA's counts is OpenSSL's to say, for its certificate is public.
+        let fits = view.certificate().is_some_and(fits) || view.vouched.iter().any(|it| fits(it));
         if !fits {
             view.set_error(VerifyError::APPLICATION_VERIFICATION);
             return view.refuse(Some(NO_PIN_FITS));

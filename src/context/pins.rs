@@ -90,6 +90,9 @@ impl SslContextBuilderRef {
     /// Demands that a key of each verified chain, the peer's own or that of a CA above it, is one of `pins`, beside all
     /// that is verified anyway. Keep the pin of a key in reserve among them: a peer whose pinned key is lost is lost too.
     ///
+    /// The chain is the one that OpenSSL built and accepted. Where a callback accepted what OpenSSL refused, or verified in
+    /// its place, only the peer's own key counts: the handshake proves that one, but anybody can show a CA's certificate.
+    ///
     /// Pins count where the peer is verified ([`set_verify`](Self::set_verify)). A resumed session was verified when it was
     /// made, in the context that made it.
     ///

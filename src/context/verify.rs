@@ -300,6 +300,9 @@ extern "C" fn decide_each(preverified: c_int, store: *mut sys::X509_STORE_CTX) -
         Some(answer && (preverified || decide.overrides))
     });
     if answer == Some(true) && view.suspension != Suspension::Forbidden {
+        if !preverified {
+            note_overruled(ssl, true);
+        }
         if view.suspension == Suspension::Asked {
             // On 3.0 an entry in the queue would turn the pause into a failure.
             error::clear();
@@ -314,6 +317,31 @@ extern "C" fn decide_each(preverified: c_int, store: *mut sys::X509_STORE_CTX) -
     }
     remember(ssl, store);
     0
+}
+
+/// Drops what was remembered of a refusal that did not stand.
+pub(super) fn forget_refusal(ssl: &SslRef) {
+    // SAFETY: the object is live.
+    drop(unsafe { State::of(ssl.as_ptr()) }.and_then(State::take_refusal));
+}
+
+/// Remembers whether OpenSSL was overruled about the chain that is being verified.
+pub(super) fn note_overruled(ssl: &SslRef, overruled: bool) {
+    // SAFETY: the object is live.
+    if let Some(state) = unsafe { State::of(ssl.as_ptr()) } {
+        state.set_overruled(overruled);
+    }
+}
+
+/// Whether OpenSSL was overruled. Of an object of C's, which has nothing to remember it in, whether it may have been.
+pub(super) fn was_overruled(ssl: &SslRef) -> bool {
+    // SAFETY: the object is live.
+    if let Some(state) = unsafe { State::of(ssl.as_ptr()) } {
+        return state.is_overruled();
+    }
+    // SAFETY: as above.
+    let callbacks = unsafe { Callbacks::of_first(ssl.as_ptr()) };
+    callbacks.is_none_or(|callbacks| callbacks.verify.as_ref().is_some_and(|decide| decide.overrides))
 }
 
 /// The object whose peer is being verified.

@@ -32,6 +32,8 @@ pub(crate) struct State {
     poisoned: AtomicBool,
     story: Mutex<Option<Error>>,
     refusal: Mutex<Option<VerifyFailure>>,
+    /// A verify callback accepted what OpenSSL refused of the chain that is being verified.
+    overruled: AtomicBool,
     /// Why the peer's stapled OCSP response was refused.
     ocsp_refusal: Mutex<Option<OcspRefusal>>,
     /// The caller said that any name will do.
@@ -184,6 +186,15 @@ impl State {
 
     pub(crate) fn take_refusal(&self) -> Option<VerifyFailure> {
         lock(&self.refusal).take()
+    }
+
+    /// Remembers whether OpenSSL was overruled about the chain that is being verified.
+    pub(crate) fn set_overruled(&self, overruled: bool) {
+        self.overruled.store(overruled, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_overruled(&self) -> bool {
+        self.overruled.load(Ordering::Relaxed)
     }
 
     /// Remembers why the status of the peer's certificate was refused.
