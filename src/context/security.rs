@@ -107,7 +107,7 @@ operations! {
     CA_KEY = SSL_SECOP_CA_KEY;
     /// The hash of a CA's signature in this side's chain
     CA_MD = SSL_SECOP_CA_MD;
-    /// The key in the peer's own certificate
+    /// The key in the peer's own certificate. In handshakes the level judges it while the chain is verified, and nobody asks.
     PEER_EE_KEY = SSL_SECOP_PEER_EE_KEY;
     /// The key in a CA's certificate of the peer's chain
     PEER_CA_KEY = SSL_SECOP_PEER_CA_KEY;
