@@ -11,6 +11,7 @@ use std::mem;
 
 use foreign_types_03::{ForeignType as _, ForeignTypeRef as _};
 use openssl::pkey;
+use openssl_sys_ext as ext;
 
 use crate::error::Error;
 use crate::ssl::Ssl;
@@ -224,10 +225,14 @@ impl TryFrom<PKey> for pkey::PKey<pkey::Public> {
 }
 
 impl From<openssl::ssl::Ssl> for Ssl {
-    /// Takes over an object that has not shaken hands, with the settings and callbacks that it has there.
+    /// Takes over an object that has not shaken hands, with the settings and callbacks that it has there; but asynchronous
+    /// jobs, which have no safe form, are turned off.
     fn from(theirs: openssl::ssl::Ssl) -> Self {
+        const ASYNC: std::ffi::c_long = 0x100; // SSL_MODE_ASYNC
         let ssl = theirs.as_ptr();
         mem::forget(theirs);
+        // SAFETY: live, and the caller's alone.
+        unsafe { ext::SSL_clear_mode(ssl.cast(), ASYNC) };
         // SAFETY: live, with the one reference, which was forgotten just now. That crate lets its callbacks and data be
         // used on every thread.
         unsafe { Self::from_ptr(ssl) }
