@@ -14,7 +14,6 @@ use libssl::{Alert, ErrorKind, SslContextBuilder};
 const SECP256R1: u16 = 0x0017;
 const SECP384R1: u16 = 0x0018;
 const SECP521R1: u16 = 0x0019;
-const X25519: u16 = 0x001d;
 const ED25519: u16 = 0x0807;
 const ECDSA_SECP256R1_SHA256: u16 = 0x0403;
 const RSA_PSS_RSAE_SHA256: u16 = 0x0804;
@@ -80,7 +79,7 @@ fn the_cipher_suites_are_known_ones_and_all_numbers() {
 fn groups_key_shares_and_signature_schemes_are_in_the_client_s_order() {
     let (groups, shares, schemes, in_certificates) = seen(
         |client| {
-            client.set_groups_list("X25519:P-384:P-256").unwrap();
+            client.set_groups_list("P-384:P-521:P-256").unwrap();
             client.set_sigalgs_list("ed25519:ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256").unwrap();
         },
         |hello| {
@@ -92,8 +91,8 @@ fn groups_key_shares_and_signature_schemes_are_in_the_client_s_order() {
             )
         },
     );
-    assert_eq!(groups, Some(vec![X25519, SECP384R1, SECP256R1]));
-    assert_eq!(shares, Some(vec![X25519]));
+    assert_eq!(groups, Some(vec![SECP384R1, SECP521R1, SECP256R1]));
+    assert_eq!(shares, Some(vec![SECP384R1]));
     let expected = [ED25519, ECDSA_SECP256R1_SHA256, RSA_PSS_RSAE_SHA256];
     assert_eq!(schemes.as_deref(), Some(&expected[..]));
     assert_eq!(in_certificates, None);
@@ -160,7 +159,7 @@ fn a_server_refuses_by_what_is_offered() {
         })
         .unwrap();
     let server = server.build();
-    for (groups, good) in [("P-521:X25519", true), ("X25519:P-256", false)] {
+    for (groups, good) in [("P-521:P-384", true), ("P-384:P-256", false)] {
         let mut client = client_builder();
         client.set_groups_list(groups).unwrap();
         let (client, server) = shake(&client.build(), &server);
