@@ -62,8 +62,8 @@ pub enum CurrentCertificate {
     First,
     /// The one after the present one.
     Next,
-    /// In a server's handshake, the one that it presents.
-    Server,
+    // Not SSL_CERT_SET_SERVER: it is for callbacks, and after a switch to another context C follows a pointer into the
+    // certificates of the one before.
 }
 
 /// What reads chains, for a type whose `as_ptr` gives what the functions take.
@@ -242,11 +242,10 @@ macro_rules! chain_setters {
                 let which = match which {
                     CurrentCertificate::First => ext::SSL_CERT_SET_FIRST,
                     CurrentCertificate::Next => ext::SSL_CERT_SET_NEXT,
-                    CurrentCertificate::Server => ext::SSL_CERT_SET_SERVER,
                 };
                 error::clear();
-                // SAFETY: the object is live and borrowed for writing. 2 says that there is one, and no key is needed for it.
-                let found = unsafe { $current(self.as_ptr(), which.into()) } >= 1;
+                // SAFETY: the object is live and borrowed for writing.
+                let found = unsafe { $current(self.as_ptr(), which.into()) } == 1;
                 error::clear();
                 found
             }
