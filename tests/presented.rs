@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libssl::context::{
-    BuildChainFlags, BuiltChain, CaNames, CertificateFlags, ClientCertificateDecision, CurrentCertificate,
-    FileFormat, SslVerifyMode, TrustAnchors,
+    BuildChainFlags, BuiltChain, CaNames, CertificateFlags, ClientCertificateDecision, ClientVerification,
+    CurrentCertificate, FileFormat, SslVerifyMode, TrustAnchors,
 };
 use libssl::ssl::{ChainChecks, Nid};
 use libssl::x509::{PKey, X509, X509Store, X509StoreBuilder};
@@ -210,6 +210,13 @@ fn ca_names_come_out_of_a_pipe_and_a_directory_with_a_pipe_is_refused() {
         writer.join().unwrap().unwrap();
     }
     assert_eq!(names.to_vec().len(), 1);
+
+    let (path, pem) = (pipe.clone(), pki().ca_pem.clone());
+    let writer = std::thread::spawn(move || std::fs::write(path, pem));
+    let mut server = common::server_builder();
+    server.verify_clients(ClientVerification::Require, TrustAnchors::File(&pipe)).unwrap();
+    assert_eq!(server.client_ca_list().len(), 1);
+    writer.join().unwrap().unwrap();
 }
 
 #[test]

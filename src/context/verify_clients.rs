@@ -2,7 +2,7 @@
 
 use super::{CaNames, SslContextBuilderRef, SslVerifyMode, TrustAnchors};
 use crate::error::Error;
-use crate::x509::{X509, X509Ref};
+use crate::x509::{X509, X509Ref, read_file};
 
 /// When a server asks its clients for certificates, and what happens without one. A certificate that cannot be verified
 /// ends the connection in each case.
@@ -58,6 +58,15 @@ impl SslContextBuilderRef {
         verification: ClientVerification,
         anchors: TrustAnchors<'_>,
     ) -> Result<(), Error> {
+        // What comes out of a pipe comes once.
+        let text;
+        let anchors = match anchors {
+            TrustAnchors::File(path) if !path.is_file() => {
+                text = read_file("SSL_CTX_load_verify_file", path)?;
+                TrustAnchors::Pem(&text)
+            }
+            other => other,
+        };
         self.trust(anchors)?;
         let names = names_of(anchors)?;
         self.set_verify(verification.mode())?;
