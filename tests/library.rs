@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, thread};
 
-use libssl::context::{ServerNameDecision, SpkiPin, SslVerifyMode};
+use libssl::context::{ClientHelloDecision, ServerNameDecision, SpkiPin, SslVerifyMode};
 use libssl::library::Provider;
 use libssl::x509::{X509, X509Purpose, X509StoreBuilder};
 use libssl::{
@@ -515,5 +515,44 @@ fn the_suite_runs_under_fips_where_it_is_meant_to() {
         error.expect_err("it is not approved");
     } else {
         assert!(!state.required && !state.enforced, "{state:?}");
+    }
+}
+
+/// libssl before 4.0.3 counts the kinds of keys by the context that an object began with, and looks them up in the one it
+/// was switched to, whose providers may know fewer.
+#[test]
+fn a_connection_is_not_switched_to_a_context_of_another_library_context() {
+    let here = LibContext::default();
+    let others =
+        [LibContext::new().expect("a context"), here.with_properties("provider=default").expect("a query")];
+    for other in others {
+        for by_hello in [false, true] {
+            let target =
+                SslContext::server_in(other, &identity(&pki().other_name)).expect("a server").build();
+            let mut servers = SslContext::server(&identity(&pki().localhost)).expect("a server");
+            if by_hello {
+                servers
+                    .set_client_hello_cb(move |hello| {
+                        let error = hello.set_context(&target).expect_err("another library context");
+                        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+                        ClientHelloDecision::Accept
+                    })
+                    .expect("a callback");
+            } else {
+                servers
+                    .set_tlsext_servername_callback(move |view| {
+                        let error = view.set_context(&target).expect_err("another library context");
+                        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+                        ServerNameDecision::Ack
+                    })
+                    .expect("a callback");
+            }
+            let clients = SslContext::client_trusting(TrustAnchors::Pem(pki().ca_pem.as_bytes()));
+
+            let (client, server) = shake(&clients.expect("a client").build(), &servers.build());
+
+            client.expect("a connected client");
+            server.expect("a connected server");
+        }
     }
 }

@@ -139,7 +139,8 @@ impl ClientHello<'_> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate.
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate, and
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) as there.
     ///
     /// C: [`SSL_set_SSL_CTX(3)`](https://docs.openssl.org/master/man3/SSL_set_SSL_CTX/)
     #[doc(alias = "SSL_set_SSL_CTX")]

@@ -57,7 +57,9 @@ impl ServerNameView<'_> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if OpenSSL cannot allocate; [`ErrorKind::NotReady`] where the client resumes a session of
+    /// [`ErrorKind::Refused`] if OpenSSL cannot allocate; [`ErrorKind::InvalidInput`] for a context of another
+    /// [library context](crate::LibContext), or of the same one with another property query, for the connection goes on
+    /// with algorithms of the first; [`ErrorKind::NotReady`] where the client resumes a session of
     /// another context and the connection verifies its clients: this context has not judged the client, so that the
     /// handshake ends with the alert `access_denied`, whatever the callback answers. A
     /// [ClientHello callback](super::ClientHello::set_context) comes before resumption, and is the better place.
@@ -111,16 +113,23 @@ impl ServerNameView<'_> {
 
 /// Switches the context of an object that is in a callback made for that.
 pub(super) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error> {
+    const CALL: &str = "SSL_set_SSL_CTX";
+    // SAFETY: the object is live, and holds its context, which is frozen; it is kept below for as long as the object.
+    let present = unsafe { SslContextRef::from_ptr(sys::SSL_get_SSL_CTX(ssl.as_ptr())) };
+    // From 3.2 up to 4.0.2, C goes through the new context's certificates by the number of kinds of keys that the
+    // providers of the first one know.
+    if !present.lib_context().is_same(context.lib_context()) {
+        let detail = "the other context takes its algorithms from elsewhere";
+        return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
+    }
     // libssl keeps pointers into the context that it leaves, whose last reference this may be.
     // SAFETY: the object is live and C lent it to the callback, whose view of it is exclusive.
-    let state = State::of_mut(unsafe { SslRef::from_ptr_mut(ssl.as_ptr()) })?;
-    // SAFETY: the object is live, and holds its context.
-    state.keep(unsafe { SslContextRef::from_ptr(sys::SSL_get_SSL_CTX(ssl.as_ptr())) });
+    State::of_mut(unsafe { SslRef::from_ptr_mut(ssl.as_ptr()) })?.keep(present);
     error::clear();
     // SAFETY: both are live; C takes a reference of its own to the context. The object is ours to change: C lent it to
     // the callback for that, and the caller's view of it is exclusive.
     if unsafe { sys::SSL_set_SSL_CTX(ssl.as_ptr(), context.as_ptr()) }.is_null() {
-        return Err(Error::from_queue("SSL_set_SSL_CTX"));
+        return Err(Error::from_queue(CALL));
     }
     Ok(())
 }

@@ -117,6 +117,11 @@ impl LibContext {
         self.is_default() && self.properties.is_none()
     }
 
+    /// Whether both take their algorithms from the same place.
+    pub(crate) fn is_same(&self, other: Self) -> bool {
+        self.context == other.context && self.properties == other.properties
+    }
+
     /// What a failure to find an algorithm is to be read with; `None` for the plain default context.
     pub(crate) fn description(&self) -> Option<String> {
         if self.is_plain() {
