@@ -176,6 +176,23 @@ fn a_verify_callback_names_its_own_reason() {
 }
 
 #[test]
+fn a_refusal_without_a_reason_does_not_tell_that_all_is_well() {
+    for server in [server(), SslContext::server(&identity(&pki().unknown_issuer)).unwrap().build()] {
+        let client = with(client_builder(), |client| {
+            client
+                .set_verify_callback(SslVerifyMode::PEER, |view| {
+                    view.set_error(VerifyError::OK);
+                    false
+                })
+                .unwrap();
+        });
+        let outcome = shake(&client, &server);
+        assert_eq!(outcome.client_kind(), ErrorKind::Verification(VerifyError::APPLICATION_VERIFICATION));
+        assert_eq!(outcome.server_kind(), ErrorKind::Alert(Alert::HANDSHAKE_FAILURE));
+    }
+}
+
+#[test]
 fn only_a_dangerous_verify_callback_accepts_what_openssl_refuses() {
     let server = SslContext::server(&identity(&pki().unknown_issuer)).unwrap().build();
     let refused = Arc::new(AtomicUsize::new(0));

@@ -103,6 +103,20 @@ fn names_that_are_none_are_refused() {
     assert_eq!((ssl.sni(), ssl.peer_name(), ssl.verifies_name()), (None, None, false));
 }
 
+/// From 4.0 on OpenSSL refuses some names that it took before, and has then forgotten the one that was there.
+#[test]
+fn a_name_that_is_refused_leaves_the_earlier_one() {
+    for refused in ["a", "-a.example", "a-.example"] {
+        let mut ssl = Ssl::new(&client_context()).unwrap();
+        ssl.set_verify_host(Some("localhost")).unwrap();
+
+        if let Err(error) = ssl.set_verify_host(Some(refused)) {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert_eq!(ssl.verify_param().hosts(), [c"localhost"], "{refused}");
+        }
+    }
+}
+
 #[test]
 fn names_can_be_taken_away_again() {
     let mut ssl = Ssl::new(&client_context()).unwrap();

@@ -311,7 +311,7 @@ extern "C" fn decide_each(preverified: c_int, store: *mut sys::X509_STORE_CTX) -
         }
         return 1;
     }
-    if preverified && !view.error_was_set {
+    if (preverified && !view.error_was_set) || view.error().is_ok() {
         // An earlier complaint that the closure overruled may still stand there.
         view.set_error(VerifyError::APPLICATION_VERIFICATION);
     }

@@ -98,13 +98,16 @@ impl SslRef {
         if let Some(name) = name {
             check_host(name).map_err(|why| Error::new(ErrorKind::InvalidInput, CALL).with_detail(why))?;
         }
+        if let Some(name) = name {
+            // Which leaves the earlier name if OpenSSL refuses this one.
+            self.verify_param_mut().set_host(name)?;
+        }
         crate::error::clear();
-        let (data, len) = name.map_or((ptr::null(), 0), |name| (name.as_ptr().cast(), name.len()));
-        // SAFETY: the object is live and borrowed for writing, and lends its parameters (get0). C copies the name, which
-        // is not empty, so that its length counts; NULL takes names and addresses away.
+        // SAFETY: the object is live and borrowed for writing, and lends its parameters (get0); NULL takes names and addresses
+        // away.
         let done = unsafe {
             let param = sys::SSL_get0_param(self.as_ptr());
-            sys::X509_VERIFY_PARAM_set1_host(param, data, len) == 1
+            (name.is_some() || sys::X509_VERIFY_PARAM_set1_host(param, ptr::null(), 0) == 1)
                 && sys::X509_VERIFY_PARAM_set1_ip(param, ptr::null(), 0) == 1
         };
         if done { Ok(()) } else { Err(Error::from_queue(CALL)) }
