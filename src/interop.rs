@@ -5,16 +5,15 @@
 //! these objects once it is built, so that neither changes what the other one holds.
 //!
 //! A store of ours is copied for that crate, whose builders lend a store for changing after it was set, which must not be
-//! one that is shared. A context of ours is not for that crate, whose connections do not demand the peer's name.
+//! one that is shared. Contexts and connections cross by pointer alone (`Ssl::from_ptr`): a context of ours would lose its demand
+//! for the peer's name there, and their connections may have what has no safe form here.
 
 use std::mem;
 
 use foreign_types_03::{ForeignType as _, ForeignTypeRef as _};
 use openssl::pkey;
-use openssl_sys_ext as ext;
 
 use crate::error::Error;
-use crate::ssl::Ssl;
 use crate::x509::passphrase::wipe;
 use crate::x509::{
     PKey, PKeyRef, X509, X509Crl, X509CrlRef, X509Name, X509NameRef, X509Ref, X509Store, X509StoreRef,
@@ -221,20 +220,5 @@ impl TryFrom<PKey> for pkey::PKey<pkey::Public> {
     /// As for a reference.
     fn try_from(ours: PKey) -> Result<Self, Error> {
         Self::try_from(&*ours)
-    }
-}
-
-impl From<openssl::ssl::Ssl> for Ssl {
-    /// Takes over an object that has not shaken hands, with the settings and callbacks that it has there; but asynchronous
-    /// jobs, which have no safe form, are turned off.
-    fn from(theirs: openssl::ssl::Ssl) -> Self {
-        const ASYNC: std::ffi::c_long = 0x100; // SSL_MODE_ASYNC
-        let ssl = theirs.as_ptr();
-        mem::forget(theirs);
-        // SAFETY: live, and the caller's alone.
-        unsafe { ext::SSL_clear_mode(ssl.cast(), ASYNC) };
-        // SAFETY: live, with the one reference, which was forgotten just now. That crate lets its callbacks and data be
-        // used on every thread.
-        unsafe { Self::from_ptr(ssl) }
     }
 }

@@ -108,25 +108,3 @@ fn a_store_of_ours_is_copied() {
     let certificate = theirs.all_certificates().into_iter().next().unwrap();
     assert_eq!(certificate.to_der().unwrap(), pki().ca_der);
 }
-
-#[test]
-fn an_object_of_that_crate_shakes_hands_here() {
-    let mut builder = openssl::ssl::SslContext::builder(openssl::ssl::SslMethod::tls_client()).unwrap();
-    builder.cert_store_mut().add_cert(openssl::x509::X509::from_der(&pki().ca_der).unwrap()).unwrap();
-    builder.set_verify(openssl::ssl::SslVerifyMode::PEER);
-    // SSL_MODE_ASYNC: a paused job would keep the caller's buffer.
-    builder.set_mode(openssl::ssl::SslMode::from_bits_retain(0x100));
-    let context = builder.build();
-    let mut theirs = openssl::ssl::Ssl::new(&context).unwrap();
-    theirs.param_mut().set_host("localhost").unwrap();
-    let client = libssl::Ssl::from(theirs);
-    // SAFETY: the object is live, and the call only reads it.
-    assert_eq!(unsafe { openssl_sys_ext::SSL_get_mode(client.as_ptr()) } & 0x100, 0);
-
-    let (left, right) = common::duplex();
-    let server = libssl::Ssl::new(&common::server_context()).unwrap();
-    let (client, server) = common::shake_over(client, left, server, right);
-
-    assert!(client.is_ok(), "{:?}", client.err());
-    assert!(server.is_ok());
-}
