@@ -605,3 +605,13 @@ fn an_identity_says_what_does_not_belong_together() {
     let error = Identity::from_pem(pki().localhost.chain_pem.as_bytes(), other).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
 }
+
+/// C makes no name of an encoding beyond 1 MiB again, so that such a name could not be cloned.
+#[test]
+fn a_name_that_c_could_not_read_again_is_not_made() {
+    let name = |len| X509NameBuilder::new().unwrap().add("1.2.3.4", &"x".repeat(len)).unwrap().build();
+
+    assert_eq!(name(2 << 20).unwrap_err().kind(), ErrorKind::Refused);
+    let large = name(1 << 19).unwrap();
+    assert_eq!(large.clone(), large);
+}

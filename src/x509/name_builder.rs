@@ -82,14 +82,15 @@ impl X509NameBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if it cannot be encoded.
+    /// [`ErrorKind::Refused`] if it cannot be encoded, or has an encoding beyond 1 MiB, which C does not read.
     pub fn build(self) -> Result<X509Name, Error> {
         error::clear();
         // SAFETY: the name is live and nobody else's; this encodes what was added.
         if unsafe { sys::i2d_X509_NAME(self.0.as_ptr(), ptr::null_mut()) } < 0 {
             return Err(Error::from_queue("i2d_X509_NAME"));
         }
-        Ok(self.0)
+        // What C cannot read again could not be cloned.
+        self.0.to_owned_name().map_err(|error| error.with_kind(ErrorKind::Refused))
     }
 }
 
