@@ -615,3 +615,12 @@ fn a_name_that_c_could_not_read_again_is_not_made() {
     let large = name(1 << 19).unwrap();
     assert_eq!(large.clone(), large);
 }
+
+#[test]
+fn flags_with_which_more_hosts_match_are_refused() {
+    let (_, certificate) = rich();
+    for flags in [HostFlags::ALWAYS_CHECK_SUBJECT, HostFlags::MULTI_LABEL_WILDCARDS] {
+        let error = certificate.matching_host_with("x.y.b.example", flags).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{flags:?}");
+    }
+}

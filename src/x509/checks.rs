@@ -43,16 +43,18 @@ impl X509Ref {
         self.matching_host_with(host, HostFlags::empty())
     }
 
-    /// As [`matching_host`](Self::matching_host), with rules for wildcards and common names of one's own.
+    /// As [`matching_host`](Self::matching_host), with stricter rules for wildcards and common names.
     ///
     /// # Errors
     ///
-    /// As [`check_host`](Self::check_host).
+    /// As [`check_host`](Self::check_host), and [`ErrorKind::InvalidInput`] for a flag with which more names match
+    /// (`ALWAYS_CHECK_SUBJECT`, `MULTI_LABEL_WILDCARDS`), or an unknown one.
     ///
     /// C: [`X509_check_host(3)`](https://docs.openssl.org/master/man3/X509_check_host/)
     #[doc(alias = "X509_check_host")]
     pub fn matching_host_with(&self, host: &str, flags: HostFlags) -> Result<Option<Vec<u8>>, Error> {
         const CALL: &str = "X509_check_host";
+        flags.demand_harmless(CALL)?;
         let host = host.strip_suffix('.').unwrap_or(host);
         let text = text(CALL, "the name", host)?;
         if host.starts_with('.') {

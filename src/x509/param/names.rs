@@ -88,13 +88,7 @@ impl X509VerifyParamRef {
     /// C: [`X509_VERIFY_PARAM_set_hostflags(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
     #[doc(alias = "X509_VERIFY_PARAM_set_hostflags")]
     pub fn set_host_flags(&mut self, flags: HostFlags) -> Result<(), Error> {
-        let rest = flags.difference(HostFlags::HARMLESS);
-        if !rest.is_empty() {
-            let detail = format!("with {rest:?} more names can match");
-            return Err(
-                Error::new(ErrorKind::InvalidInput, "X509_VERIFY_PARAM_set_hostflags").with_detail(detail)
-            );
-        }
+        flags.demand_harmless("X509_VERIFY_PARAM_set_hostflags")?;
         self.danger_set_host_flags(self.host_flags() | flags);
         Ok(())
     }

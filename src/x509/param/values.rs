@@ -5,6 +5,8 @@ use std::fmt;
 
 use bitflags::bitflags;
 
+use crate::error::{Error, ErrorKind};
+
 bitflags! {
     /// `X509_V_FLAG_…`: how a chain is built and what is checked in it.
     ///
@@ -94,7 +96,16 @@ bitflags! {
 impl HostFlags {
     /// Those that a setter without `danger` takes: all but ALWAYS_CHECK_SUBJECT and MULTI_LABEL_WILDCARDS, with which
     /// more names match.
-    pub(super) const HARMLESS: Self = Self::from_bits_retain(0x36);
+    const HARMLESS: Self = Self::from_bits_retain(0x36);
+
+    pub(crate) fn demand_harmless(self, call: &'static str) -> Result<(), Error> {
+        let rest = self.difference(Self::HARMLESS);
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let detail = format!("with {rest:?} more names can match");
+        Err(Error::new(ErrorKind::InvalidInput, call).with_detail(detail))
+    }
 }
 
 bitflags! {
