@@ -589,3 +589,16 @@ fn a_policy_that_is_announced_is_no_complaint() {
     let notify = param(|param| param.set_flags(VerifyFlags::POLICY_CHECK | VerifyFlags::NOTIFY_POLICY));
     assert_eq!(judge(&store, &leaf, &notify), Ok(()));
 }
+
+/// A client's certificate is no server's, and only a setter with `danger` in its name may say that this does not matter.
+#[test]
+fn a_purpose_for_which_no_usage_is_checked_is_refused() {
+    let store = store();
+    let client = certificate(&pki().client.der);
+    for purpose in [X509Purpose::ANY, X509Purpose::OCSP_HELPER, X509Purpose(0), X509Purpose(-1)] {
+        let error = store.verify_chain(&client).param(&any()).purpose(purpose).verify().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{purpose:?}");
+    }
+    let settings = param(|param| param.danger_set_purpose(Some(X509Purpose::ANY)));
+    store.verify_chain(&client).param(&settings).verify().unwrap();
+}

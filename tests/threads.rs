@@ -16,7 +16,9 @@ use std::thread;
 
 use common::{Duplex, duplex, shake_over};
 use libssl::context::ProtocolVersion;
-use libssl::x509::{PKeyRef, RevocationStatus, X509, X509CrlRef, X509Name, X509Purpose, X509Ref, X509Store};
+use libssl::x509::{
+    PKeyRef, RevocationStatus, X509, X509CrlRef, X509Name, X509Purpose, X509Ref, X509Store, X509VerifyParam,
+};
 use libssl::{Connected, ErrorKind, Ssl, SslContext, VerifyError};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
@@ -115,7 +117,9 @@ fn verify(world: &World) {
     }
     assert!(!world.directory.certificates().expect("a list").is_empty());
     let crls = std::slice::from_ref(&world.crl);
-    let alone = world.store.verify_chain(&world.ca).purpose(X509Purpose::ANY).crls(crls);
+    let mut any = X509VerifyParam::new().expect("settings");
+    any.danger_set_purpose(Some(X509Purpose::ANY)).expect("a purpose");
+    let alone = world.store.verify_chain(&world.ca).param(&any).crls(crls);
     assert_eq!(alone.verify().expect("a root").chain().len(), 1);
 }
 

@@ -103,7 +103,8 @@ impl<'a> ChainVerifier<'a> {
     }
 
     /// What the certificate is to be used for, whatever the settings say; and what the root must be trusted for, where
-    /// they do not say.
+    /// they do not say. One for which OpenSSL looks at no usage, such as [`ANY`](X509Purpose::ANY), is refused: see
+    /// [`X509VerifyParamRef::danger_set_purpose`].
     ///
     /// C: [`X509_STORE_CTX_set_purpose(3)`](https://docs.openssl.org/master/man3/X509_STORE_CTX_new/)
     #[doc(alias = "X509_STORE_CTX_set_purpose")]
@@ -154,8 +155,9 @@ impl<'a> ChainVerifier<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::Verification`] for a chain that is refused, and [`Error::verify_failure`] says at which certificate;
-    /// [`ErrorKind::InvalidInput`] without a purpose and without settings, where OpenSSL would not ask what the
-    /// certificate is for, and with settings that are [locked](super::InheritFlags::LOCKED).
+    /// [`ErrorKind::InvalidInput`] without a purpose and without settings, or with a purpose for which no usage is checked,
+    /// where OpenSSL would not ask what the certificate is for, and with settings that are
+    /// [locked](super::InheritFlags::LOCKED).
     ///
     /// C: [`X509_verify_cert(3)`](https://docs.openssl.org/master/man3/X509_verify_cert/)
     #[doc(alias = "X509_verify_cert")]
@@ -163,6 +165,11 @@ impl<'a> ChainVerifier<'a> {
         if self.purpose.is_none() && self.param.is_none() {
             return Err(Error::new(ErrorKind::InvalidInput, CALL)
                 .with_detail("neither a purpose nor settings were given"));
+        }
+        if self.purpose.is_some_and(|purpose| !purpose.is_checked()) {
+            return Err(
+                Error::new(ErrorKind::InvalidInput, CALL).with_detail("no usage is checked for this purpose")
+            );
         }
         let (untrusted, crls) = (Stack::new(self.untrusted)?, Stack::new(self.crls)?);
         let context = Context::new(self.lib)?;
