@@ -438,3 +438,24 @@ fn an_object_that_is_broken_is_not_passed_over() {
     let found = loader.open(&uri(&files.path("some.pem"))).unwrap().flatten().count();
     assert_eq!(found, 1);
 }
+
+#[test]
+fn what_is_asked_for_is_found_behind_much_that_nobody_knows() {
+    let made = &pki().localhost;
+    let junk = "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n";
+    let text = [junk.repeat(250).as_str(), &made.key_pem].concat();
+    let files = Files::new(&[("many.pem", &text)]);
+
+    let key = PKey::from_uri(&uri(&files.path("many.pem")), StoreLoader::new()).unwrap();
+    assert!(key.public_eq(&PKey::from_pem(made.key_pem.as_bytes(), None).unwrap()).unwrap());
+}
+
+#[test]
+fn giving_up_is_an_error() {
+    let junk = "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n";
+    let files = Files::new(&[("endless.pem", &[&junk.repeat(20_000), pki().ca_pem.as_str()].concat())]);
+    let loader = StoreLoader::new().expect(StoreExpectation::Certificates);
+
+    let found: Vec<_> = loader.open(&uri(&files.path("endless.pem"))).unwrap().collect();
+    assert!(matches!(&found[..], [Err(error)] if error.kind() == ErrorKind::Refused), "{found:?}");
+}

@@ -16,6 +16,9 @@ use crate::library::LibContext;
 /// So many failures in a row end it, for a place that fails for ever.
 const PATIENCE: u32 = 100;
 
+/// So many objects in a row may be passed over: more stand in no file, but one that fails for ever looks the same.
+const PASSED_OVER: u32 = 1 << 14;
+
 /// Something that was loaded.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -164,6 +167,7 @@ impl<'a> StoreLoader<'a> {
             method,
             question,
             failures: 0,
+            passed_over: 0,
             expects: expect.is_some(),
             asks: PhantomData,
         };
@@ -238,6 +242,7 @@ pub struct StoreObjects<'a> {
     /// A box's, which C has as the store's user data.
     question: *mut Question<'a>,
     failures: u32,
+    passed_over: u32,
     expects: bool,
     asks: PhantomData<Question<'a>>,
 }
@@ -252,6 +257,12 @@ impl Iterator for StoreObjects<'_> {
         const CALL: &str = "OSSL_STORE_load";
         // C may pass over what was not asked for, one a call.
         while self.failures < PATIENCE && !self.ended() {
+            if self.passed_over == PASSED_OVER {
+                self.failures = PATIENCE;
+                return Some(Err(Error::new(ErrorKind::Refused, CALL).with_detail(
+                    "nothing of what was asked for is among the objects so far, and there are more",
+                )));
+            }
             error::clear();
             // The question is reached through the store only.
             let store = self.store;
@@ -261,12 +272,11 @@ impl Iterator for StoreObjects<'_> {
                 error::clear,
             );
             if !info.is_null() {
-                self.failures = 0;
+                (self.failures, self.passed_over) = (0, 0);
                 let object = own(info);
                 error::clear();
                 return Some(object);
             }
-            self.failures += 1;
             if !error::is_empty() {
                 let error = Error::from_queue(CALL);
                 // That is how C passes over what was not asked for: nothing made an object of it, and nothing says why.
@@ -276,15 +286,19 @@ impl Iterator for StoreObjects<'_> {
                             && reason.reason_code() == ext::ERR_R_UNSUPPORTED
                     });
                 if passed_over {
+                    self.passed_over += 1;
                     continue;
                 }
+                self.failures += 1;
                 return Some(Err(error));
             }
             // Without a word: it is the end, or there was something that was not asked for, or nobody says what failed.
             // SAFETY: the store is live.
             if !self.ended() && unsafe { ext::OSSL_STORE_error(store) } == 1 {
+                self.failures += 1;
                 return Some(Err(Error::from_queue(CALL).with_kind(ErrorKind::Refused)));
             }
+            self.passed_over += 1;
         }
         error::clear();
         None
