@@ -512,3 +512,42 @@ fn a_server_judges_clients_with_its_store() {
     let (_, refused) = shake(&client_of(&store()).build(), &server);
     assert!(refused.is_err());
 }
+
+/// C would open it twice, and wait for ever for a second writer.
+#[test]
+fn a_pipe_behind_a_uri_is_read_once() {
+    let files = Files::new(&[]);
+    let pipe = files.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let uri = format!("file:{}", pipe.display());
+    let writer = thread::spawn(move || fs::write(pipe, &pki().ca_pem));
+
+    let mut builder = X509StoreBuilder::new().unwrap();
+    builder.load_uri(&uri).unwrap();
+
+    writer.join().unwrap().unwrap();
+    assert_eq!(builder.build().unwrap().certificates().unwrap().len(), 1);
+}
+
+#[test]
+fn nothing_behind_a_uri_is_left_out_in_silence() {
+    let (ca, made) = other();
+    let broken = "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n";
+    let list = ca.revocation_list();
+    let files = Files::new(&[
+        ("key.pem", &[&pki().ca_pem, &made.key_pem, &ca.pem, &list].map(String::as_str).concat()),
+        ("broken.pem", &[pki().ca_pem.as_str(), broken, &ca.pem].concat()),
+    ]);
+    let load = |name: &str| {
+        let mut builder = X509StoreBuilder::new().unwrap();
+        let result = builder.load_uri(&format!("file:{}", files.path(name).display()));
+        (result.map_err(|error| error.kind()), builder)
+    };
+
+    let (result, builder) = load("broken.pem");
+    assert_eq!(result, Err(ErrorKind::Refused));
+    assert_eq!(builder.build().unwrap_err().kind(), ErrorKind::NoTrustAnchors, "nothing was added");
+    let (result, builder) = load("key.pem");
+    assert_eq!(result, Ok(()));
+    assert_eq!(builder.build().unwrap().certificates().unwrap().len(), 2);
+}

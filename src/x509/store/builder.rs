@@ -136,8 +136,8 @@ impl X509StoreBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] where it cannot be opened, [`ErrorKind::NoTrustAnchors`] where there are neither. A
-    /// directory has neither: that is for [`load_dir`](Self::load_dir).
+    /// [`ErrorKind::Refused`] where it cannot be opened, or an object there cannot be read; [`ErrorKind::NoTrustAnchors`]
+    /// where there are neither. Nothing is then added. A directory has neither: that is for [`load_dir`](Self::load_dir).
     ///
     /// C: [`X509_STORE_load_store(3)`](https://docs.openssl.org/master/man3/X509_STORE_add_cert/)
     #[doc(alias = "X509_STORE_load_store")]

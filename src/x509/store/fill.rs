@@ -3,19 +3,18 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::ptr;
 
 use foreign_types::ForeignType;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::{Lookup, X509StoreBuilder};
+use super::Lookup;
 use crate::error::{self, Error, ErrorKind};
-use crate::ffi::{compat, strings};
+use crate::ffi::compat;
 use crate::library::LibContext;
 use crate::x509::mem::MemBio;
 use crate::x509::passphrase::{Secret, answer};
-use crate::x509::{X509, X509Crl, X509CrlRef, X509Ref, read_file};
+use crate::x509::{StoreLoader, StoreObject, X509, X509Crl, X509CrlRef, X509Ref, read_file};
 
 /// # Safety
 ///
@@ -47,6 +46,14 @@ pub(super) unsafe fn add_pem(store: *mut sys::X509_STORE, lib: LibContext, pem: 
     if certificates.is_empty() && crls.is_empty() {
         return Err(Error::new(ErrorKind::NoTrustAnchors, "PEM_read_bio_X509_AUX"));
     }
+    // SAFETY: by this function's contract.
+    unsafe { add_all(store, &certificates, &crls) }
+}
+
+/// # Safety
+///
+/// `store` is live, and nobody else changes it.
+unsafe fn add_all(store: *mut sys::X509_STORE, certificates: &[X509], crls: &[X509Crl]) -> Result<(), Error> {
     // SAFETY: by this function's contract.
     certificates.iter().try_for_each(|certificate| unsafe { add_cert(store, certificate) })?;
     // SAFETY: by this function's contract.
@@ -113,37 +120,41 @@ fn crls(lib: LibContext, pem: &[u8]) -> Result<Vec<X509Crl>, Error> {
     })
 }
 
+/// Reads all, and then adds all. C's own way (`X509_LOOKUP_load_store_ex`) opens the place twice, which waits for ever at
+/// a pipe, and takes an object that cannot be read for the end.
+///
 /// # Safety
 ///
 /// `store` is live, and nobody else changes it.
 pub(super) unsafe fn load_uri(store: *mut sys::X509_STORE, lib: LibContext, uri: &str) -> Result<(), Error> {
-    const CALL: &str = "X509_LOOKUP_load_store_ex";
-    let uri = strings::c_string_not_empty(CALL, "the URI", uri)?;
-    // A store of its own tells whether there was anything, be it known in the other already.
-    let found = X509StoreBuilder::new_in(lib)?;
-    let (context, query) = (lib.as_ptr(), lib.properties_ptr());
-    error::clear();
-    // SAFETY: the store is live and ours alone; C copies the URI. The context lives as long as the process.
-    if unsafe { ext::X509_STORE_load_store_ex(found.as_ptr(), uri.as_ptr(), context, query) } != 1 {
-        return Err(Error::from_queue("X509_STORE_load_store_ex").with_detail(uri.to_string_lossy()));
-    }
-    error::clear();
-    // SAFETY: as above; the store owns the lookup (get0).
-    let done = unsafe {
-        let lookup = sys::X509_STORE_add_lookup(found.as_ptr(), ext::X509_LOOKUP_store());
-        let load = ext::X509_L_LOAD_STORE;
-        !lookup.is_null()
-            && ext::X509_LOOKUP_ctrl_ex(lookup, load, uri.as_ptr(), 0, ptr::null_mut(), context, query) == 1
+    let (mut certificates, mut crls, mut failure) = (Vec::new(), Vec::new(), None);
+    let place = |error: Error| match error.kind() {
+        ErrorKind::InvalidInput => error,
+        _ => error.with_detail(uri),
     };
-    // C takes an object that cannot be read for the end, and 3.0 nothing at all for a failure.
-    let stack = error::ErrorStack::drain();
-    // SAFETY: both stores are live, and nobody else changes them.
-    let count = unsafe { copy_objects(found.as_ptr(), store) }?;
-    if count > 0 && done {
-        return Ok(());
+    for object in StoreLoader::new().lib(lib).open(uri).map_err(place)? {
+        match object {
+            Ok(StoreObject::Certificate(certificate)) => certificates.push(certificate),
+            Ok(StoreObject::Crl(crl)) => crls.push(crl),
+            Ok(_) => {}
+            Err(error) => {
+                failure = Some(error.with_kind(ErrorKind::Refused).with_detail(uri));
+                break;
+            }
+        }
     }
-    let kind = if count > 0 { ErrorKind::Refused } else { ErrorKind::NoTrustAnchors };
-    Err(Error::new(kind, CALL).with_stack(stack).with_detail(uri.to_string_lossy()))
+    if certificates.is_empty() && crls.is_empty() {
+        let none = Error::new(ErrorKind::NoTrustAnchors, "OSSL_STORE_load").with_detail(uri);
+        return Err(match failure {
+            Some(error) => none.with_stack(error.stack().clone()),
+            None => none,
+        });
+    }
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    // SAFETY: by this function's contract.
+    unsafe { add_all(store, &certificates, &crls) }
 }
 
 /// Adds a lookup.
