@@ -624,3 +624,16 @@ fn flags_with_which_more_hosts_match_are_refused() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{flags:?}");
     }
 }
+
+/// C compares the parts of one step of a name in an order of its own, however they were written.
+#[test]
+fn equal_names_with_parts_in_another_order_have_equal_hashes() {
+    let (common, organization) =
+        (b"\x30\x08\x06\x03\x55\x04\x03\x0c\x01a", b"\x30\x08\x06\x03\x55\x04\x0a\x0c\x01b");
+    let name =
+        |parts: [&[u8]; 2]| X509Name::from_der(&[b"\x30\x16\x31\x14", parts[0], parts[1]].concat()).unwrap();
+    let (one, other) = (name([common, organization]), name([organization, common]));
+
+    assert_eq!(one, other);
+    assert_eq!(hash(&one), hash(&other));
+}

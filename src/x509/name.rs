@@ -217,13 +217,16 @@ impl Ord for X509NameRef {
 
 impl Hash for X509NameRef {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Coarser than what is compared, so that equal names have equal hashes: the texts without case and space.
-        for entry in self.entries() {
-            entry.kind.hash(state);
+        // Coarser than what is compared, so that equal names have equal hashes: the texts without case and space, in an
+        // order that does not depend on how the parts of one step were written.
+        let part = |entry: X509NameEntry| {
             let text = entry.utf8.unwrap_or_default();
             let letters = text.iter().filter(|byte| !byte.is_ascii_whitespace() && **byte != 0x0b);
-            letters.map(u8::to_ascii_lowercase).for_each(|byte| byte.hash(state));
-        }
+            (entry.kind.as_bytes().to_vec(), letters.map(u8::to_ascii_lowercase).collect::<Vec<_>>())
+        };
+        let mut parts: Vec<_> = self.entries().into_iter().map(part).collect();
+        parts.sort_unstable();
+        parts.hash(state);
     }
 }
 
