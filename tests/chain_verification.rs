@@ -602,3 +602,32 @@ fn a_purpose_for_which_no_usage_is_checked_is_refused() {
     let settings = param(|param| param.danger_set_purpose(Some(X509Purpose::ANY)));
     store.verify_chain(&client).param(&settings).verify().unwrap();
 }
+
+#[test]
+fn what_a_root_is_not_trusted_for_is_refused_wherever_the_purpose_is_said() {
+    let files = Files::new(&[("ca.pem", &pki().ca_pem)]);
+    let reject = ["x509", "-trustout", "-addreject", "serverAuth", "-in"];
+    let root = run(openssl().args(reject).arg(files.path("ca.pem"))).stdout;
+    let (store, leaf) = (store_of(&root), localhost());
+    let server = param(|param| param.set_purpose(X509Purpose::SSL_SERVER));
+    let mut builder = store.to_builder().unwrap();
+    builder.param_mut().set_purpose(X509Purpose::SSL_SERVER).unwrap();
+    let of_servers = builder.build().unwrap();
+
+    for verifier in [
+        store.verify_chain(&leaf).purpose(X509Purpose::SSL_SERVER),
+        of_servers.verify_chain(&leaf).param(&any()),
+        store.verify_chain(&leaf).param(&server),
+    ] {
+        assert_eq!(verdict(verifier), Err(VerifyError::CERT_REJECTED));
+    }
+    let client = certificate(&pki().client.der);
+    let of_client = param(|param| param.set_purpose(X509Purpose::SSL_CLIENT));
+    assert_eq!(verdict(store.verify_chain(&client).param(&of_client)), Ok(()));
+    // Who says what it must be trusted for is taken at one's word.
+    let said = param(|param| {
+        param.set_trust(X509Trust::SSL_CLIENT)?;
+        param.set_purpose(X509Purpose::SSL_SERVER)
+    });
+    assert_eq!(verdict(store.verify_chain(&leaf).param(&said)), Ok(()));
+}

@@ -2,7 +2,7 @@
 
 mod callback;
 
-use std::fmt;
+use std::{fmt, ptr};
 
 use foreign_types::ForeignType;
 use openssl_sys as sys;
@@ -14,7 +14,7 @@ use callback::{Closure, Judge, Refusal, decide_each, judge_index};
 
 use super::param::Texts;
 use super::stack::{self, Stack};
-use super::{X509, X509Crl, X509Purpose, X509Ref, X509StoreRef, X509VerifyParamRef};
+use super::{X509, X509Crl, X509Purpose, X509Ref, X509StoreBuilder, X509StoreRef, X509VerifyParamRef};
 use crate::error::{self, Error, ErrorKind, ErrorStack, VerifyError, VerifyFailure};
 use crate::ffi::panics;
 use crate::library::LibContext;
@@ -188,6 +188,9 @@ impl<'a> ChainVerifier<'a> {
         param.mend("X509_STORE_CTX_init", self.store.param(), &Texts::default())?;
         if let Some(settings) = self.param {
             param.set_from(settings)?;
+            if self.purpose.is_none() {
+                infer_trust(self.lib, param)?;
+            }
         }
         if self.auth_level > param.auth_level().unwrap_or_default() {
             param.danger_set_auth_level(Some(self.auth_level));
@@ -310,6 +313,23 @@ impl Drop for Context {
         // SAFETY: ours, and freed once. What it points to is alive still.
         unsafe { sys::X509_STORE_CTX_free(self.0) };
     }
+}
+
+/// Sets what the root must be trusted for, where it is not set, after the purpose. C does so for the purpose of a store, and
+/// not for that of other settings, so that a root would pass that is marked as not trusted for it.
+fn infer_trust(lib: LibContext, param: &mut X509VerifyParamRef) -> Result<(), Error> {
+    let mut store = X509StoreBuilder::new_in(lib)?;
+    store.param_mut().set_from(param)?;
+    let context = Context::new(lib)?;
+    // SAFETY: the context is live and ours, and the store, to which it keeps a pointer, outlives it. It verifies nothing.
+    let done =
+        unsafe { sys::X509_STORE_CTX_init(context.0, store.as_ptr(), ptr::null_mut(), ptr::null_mut()) };
+    if done != 1 {
+        return Err(Error::from_queue("X509_STORE_CTX_init"));
+    }
+    // SAFETY: both are live, and `param` is borrowed for writing. All else that is set there is set here too, and stays.
+    let done = unsafe { ext::X509_VERIFY_PARAM_inherit(param.as_ptr(), context.param().as_ptr()) };
+    if done == 1 { Ok(()) } else { Err(Error::from_queue("X509_VERIFY_PARAM_inherit")) }
 }
 
 /// The error of a chain that was refused, or that could not be verified at all.
