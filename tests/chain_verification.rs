@@ -631,3 +631,19 @@ fn what_a_root_is_not_trusted_for_is_refused_wherever_the_purpose_is_said() {
     });
     assert_eq!(verdict(store.verify_chain(&leaf).param(&said)), Ok(()));
 }
+
+#[test]
+fn a_panic_of_the_callback_leaves_no_errors_behind() {
+    let store = store();
+    let mut der = pki().localhost.der.clone();
+    let signature = der.len() - 70..;
+    der[signature].fill(0xff);
+    let forged = certificate(&der);
+    let verifier = store.verify_chain(&forged).purpose(X509Purpose::SSL_SERVER);
+
+    let verifier = verifier.callback(|view| view.preverified() || panic!("a complaint"));
+    assert!(catch_unwind(AssertUnwindSafe(|| verifier.verify())).is_err());
+
+    // SAFETY: has no requirements.
+    assert_eq!(unsafe { openssl_sys::ERR_get_error() }, 0);
+}

@@ -216,7 +216,7 @@ impl<'a> ChainVerifier<'a> {
         }
         error::clear();
         // SAFETY: the context is live, ours, and was verified with never before.
-        let result = panics::enter(|| unsafe { sys::X509_verify_cert(context.0) }, || {});
+        let result = panics::enter(|| unsafe { sys::X509_verify_cert(context.0) }, error::clear);
         let stack = ErrorStack::drain();
         // SAFETY: the context is live, and the call only reads it.
         let code = VerifyError(unsafe { sys::X509_STORE_CTX_get_error(context.0) });
