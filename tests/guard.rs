@@ -5,6 +5,7 @@
 mod common;
 
 use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::net::UnixStream;
 use std::thread;
 
@@ -15,6 +16,7 @@ use common::{
 use libssl::context::{
     ClientHelloDecision, ProtocolVersion, ServerNameDecision, SslMethod, SslVerifyMode, TrustAnchors,
 };
+use libssl::x509::X509VerifyParam;
 use libssl::{Connected, ErrorKind, Ssl, SslContext, SslContextBuilder, SslContextRef, SslRef, Want};
 use openssl_sys as sys;
 
@@ -359,6 +361,56 @@ fn a_name_that_is_swapped_and_swapped_back_does_not_pass() {
     assert!(ssl.is_poisoned());
     drop(ssl);
     server.join().unwrap();
+}
+
+/// Each way to have another name or address taken too, or instead, for which the server's certificate is a good one.
+#[test]
+fn no_name_and_no_address_is_slipped_in_in_the_middle() {
+    type Slip = fn(&mut Ssl) -> Result<(), libssl::Error>;
+    const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    fn settings() -> X509VerifyParam {
+        let mut param = X509VerifyParam::new().unwrap();
+        param.set_host("localhost").unwrap();
+        param
+    }
+    let ways: [(&str, &str, Slip); 9] = [
+        ("another name", "other.example", |ssl| ssl.set_verify_host(Some("localhost"))),
+        ("one more name", "other.example", |ssl| ssl.add_verify_host("localhost")),
+        ("one more name in the settings", "other.example", |ssl| {
+            ssl.verify_param_mut().add_host("localhost")
+        }),
+        ("other settings", "other.example", |ssl| ssl.set_verify_param(&settings())),
+        ("settings from others", "other.example", |ssl| ssl.verify_param_mut().set_from(&settings())),
+        ("an address for a name", "other.example", |ssl| ssl.set_verify_ip(Some(ADDRESS))),
+        ("another address", "10.0.0.1", |ssl| ssl.set_verify_ip(Some(ADDRESS))),
+        // From OpenSSL 4.0 on.
+        ("one more address", "10.0.0.1", |ssl| ssl.add_verify_ip(ADDRESS)),
+        ("more addresses in other settings", "10.0.0.1", |ssl| {
+            let mut param = X509VerifyParam::new()?;
+            param.set_ip("10.0.0.1".parse().unwrap())?;
+            param.add_ip(ADDRESS)?;
+            ssl.set_verify_param(&param)
+        }),
+    ];
+    for (what, name, slip) in ways {
+        let server = SslContext::server(&identity(&pki().localhost)).unwrap().build();
+        let mut ssl = named(&client_context(), name);
+        let theirs = half_way(&mut ssl);
+        match slip(&mut ssl) {
+            Ok(()) => (),
+            Err(error) if error.kind() == ErrorKind::Unsupported => continue,
+            Err(error) => panic!("{what}: {error}"),
+        }
+        let server = listen(theirs, server);
+
+        let end = finish(&mut ssl);
+
+        let error = end.err().unwrap_or_else(|| panic!("{what}: the server got through"));
+        assert_eq!(error.error().map(libssl::Error::kind), Some(ErrorKind::NotReady), "{what}: {error}");
+        assert!(ssl.is_poisoned(), "{what}");
+        drop(ssl);
+        server.join().unwrap();
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::call::Phase;
 use super::state::State;
 use super::{Role, SslRef};
 use crate::error::{Error, ErrorKind, VerifyError};
+use crate::ffi::compat;
 
 /// What was to be verified when a handshake began: the names, or nothing at all.
 pub(super) type Pledge = Option<Vec<String>>;
@@ -43,7 +44,7 @@ impl SslRef {
             return if in_init { Ok(()) } else { self.vouch(call) };
         }
         let names = self.expected_names();
-        let verifies = self.verifies_peer();
+        let (verifies, hides) = (self.verifies_peer(), self.hides_addresses());
         let state = State::of_mut(self)?;
         if in_init && verifies && names.is_empty() && !state.accepts_any_name() {
             return Err(Error::new(ErrorKind::NoServerName, call));
@@ -58,8 +59,11 @@ impl SslRef {
             }
             return Ok(());
         }
-        if in_init && !state.is_vouched() && state.pledge_once(&pledge) != pledge {
-            return Err(changed(state, call));
+        if in_init && !state.is_vouched() {
+            let began = state.pledge_once(&pledge);
+            if began != pledge || (verifies && hides && state.is_lent()) {
+                return Err(changed(state, call));
+            }
         }
         Ok(())
     }
@@ -74,6 +78,7 @@ impl SslRef {
         }
         let names = self.expected_names();
         let (verifies, anonymous) = (self.verifies_peer(), self.is_anonymous());
+        let hides = self.hides_addresses();
         let state = State::of_mut(self)?;
         if state.is_vouched() {
             return Ok(());
@@ -86,7 +91,7 @@ impl SslRef {
             Some(Error::new(kind, call).with_detail("the cipher has no certificate"))
         } else if names.is_empty() && !state.accepts_any_name() {
             Some(Error::new(ErrorKind::NoServerName, call))
-        } else if pledge.is_some_and(|pledge| pledge.as_ref() != Some(&names)) {
+        } else if pledge.is_some_and(|pledge| pledge.as_ref() != Some(&names) || (hides && state.is_lent())) {
             return Err(changed(state, call));
         } else {
             None
@@ -106,6 +111,11 @@ impl SslRef {
     /// Whether a name or an address was set that the peer's certificate must bear.
     pub fn verifies_name(&self) -> bool {
         !self.expected_names().is_empty()
+    }
+
+    /// Whether there may be more addresses than C tells: from 4.0 on it has several, and tells the first.
+    fn hides_addresses(&self) -> bool {
+        compat::running_version() >= 0x4000_0000 && self.verify_param().ip().is_some()
     }
 
     fn verifies_peer(&self) -> bool {

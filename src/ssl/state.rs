@@ -43,6 +43,8 @@ pub(crate) struct State {
     /// The handshake that was finished verified what the context demands.
     vouched: AtomicBool,
     pledge: Mutex<Option<Pledge>>,
+    /// The verify parameters were lent for writing since that was noted.
+    lent: AtomicBool,
     /// Contexts that the object had: libssl keeps pointers into them when it is switched to another.
     contexts: Mutex<Vec<SslContext>>,
     /// The callbacks of the context that the object was made from: they stay when the context is switched.
@@ -108,18 +110,33 @@ impl State {
     pub(super) fn begin(&self, pledge: Pledge) -> bool {
         self.vouched.store(false, Ordering::Relaxed);
         *lock(&self.pledge) = Some(pledge);
+        self.lent.store(false, Ordering::Relaxed);
         self.used.swap(true, Ordering::Relaxed)
     }
 
     /// What the handshake that is under way was to verify: this, where C began it and nothing was noted yet.
     pub(super) fn pledge_once(&self, pledge: &Pledge) -> Pledge {
         self.used.store(true, Ordering::Relaxed);
-        lock(&self.pledge).get_or_insert_with(|| pledge.clone()).clone()
+        let noted = || {
+            self.lent.store(false, Ordering::Relaxed);
+            pledge.clone()
+        };
+        lock(&self.pledge).get_or_insert_with(noted).clone()
     }
 
     /// What the handshake was to verify, if it went through this crate.
     pub(super) fn pledge(&self) -> Option<Pledge> {
         lock(&self.pledge).clone()
+    }
+
+    /// The verify parameters are lent for writing.
+    pub(super) fn lend(&self) {
+        self.lent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the verify parameters may be others than when the handshake began.
+    pub(super) fn is_lent(&self) -> bool {
+        self.lent.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_vouched(&self) -> bool {

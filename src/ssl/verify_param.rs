@@ -6,6 +6,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::SslRef;
+use super::state::State;
 use crate::error::{self, Error};
 use crate::x509::X509VerifyParamRef;
 
@@ -21,7 +22,8 @@ impl SslRef {
     }
 
     /// The settings by which the peer's chain is verified, for changing them before the handshake. A context that demands
-    /// a verified name has the handshake fail if the names are changed in the middle of it.
+    /// a verified name has the handshake fail if the names are changed in the middle of it; from OpenSSL 4.0 on, which
+    /// does not tell all addresses that are set, also if there is an address and the settings were lent in the middle.
     ///
     /// C: [`SSL_get0_param(3)`](https://docs.openssl.org/master/man3/SSL_CTX_get0_param/)
     #[doc(alias = "SSL_get0_param")]
@@ -29,6 +31,10 @@ impl SslRef {
     #[doc(alias = "SSL_set_trust")]
     #[doc(alias = "SSL_set_hostflags")]
     pub fn verify_param_mut(&mut self) -> &mut X509VerifyParamRef {
+        // SAFETY: the object is live. Where it has no state, nothing was noted that could be others by now.
+        if let Some(state) = unsafe { State::of(self.as_ptr()) } {
+            state.lend();
+        }
         // SAFETY: the object is live and lends its parameters (get0), which it always has; it is borrowed for writing for
         // as long.
         unsafe { X509VerifyParamRef::from_ptr_mut(sys::SSL_get0_param(self.as_ptr())) }
