@@ -9,9 +9,8 @@ use openssl_sys_ext as ext;
 
 use super::SslRef;
 use super::state::State;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::ffi::strings;
-use crate::x509::check_host;
 
 impl SslRef {
     /// Sets the name that the server goes by: a DNS name, which is sent as SNI and which the certificate must bear, or
@@ -21,8 +20,8 @@ impl SslRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for what is neither: an empty name, one that is too long, one with a character that
-    /// no host name has, or numbers that are no address.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for what is neither: an empty name, one that is too long,
+    /// one with a character that no host name has, or numbers that are no address.
     ///
     /// C: [`SSL_set_tlsext_host_name(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_servername_callback/),
     /// [`SSL_set1_host(3)`](https://docs.openssl.org/master/man3/SSL_set1_host/)
@@ -44,7 +43,8 @@ impl SslRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for a NUL byte, [`ErrorKind::Refused`] for an empty name or one above 255 bytes.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a NUL byte,
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) for an empty name or one above 255 bytes.
     ///
     /// C: [`SSL_set_tlsext_host_name(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_servername_callback/)
     #[doc(alias = "SSL_set_tlsext_host_name")]
@@ -87,30 +87,21 @@ impl SslRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for what is no host name.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for what is no host name.
     ///
     /// C: [`X509_VERIFY_PARAM_set1_host(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
     #[doc(alias = "SSL_set1_host")]
     #[doc(alias = "SSL_set1_dnsname")]
     #[doc(alias = "X509_VERIFY_PARAM_set1_host")]
     pub fn set_verify_host(&mut self, name: Option<&str>) -> Result<(), Error> {
-        const CALL: &str = "SSL_set1_host";
-        if let Some(name) = name {
-            check_host(name).map_err(|why| Error::new(ErrorKind::InvalidInput, CALL).with_detail(why))?;
+        let param = self.verify_param_mut();
+        match name {
+            // Which leaves what was there if OpenSSL refuses this one.
+            Some(name) => param.set_host(name)?,
+            None => param.danger_clear_hosts(),
         }
-        if let Some(name) = name {
-            // Which leaves the earlier name if OpenSSL refuses this one.
-            self.verify_param_mut().set_host(name)?;
-        }
-        crate::error::clear();
-        // SAFETY: the object is live and borrowed for writing, and lends its parameters (get0); NULL takes names and addresses
-        // away.
-        let done = unsafe {
-            let param = sys::SSL_get0_param(self.as_ptr());
-            (name.is_some() || sys::X509_VERIFY_PARAM_set1_host(param, ptr::null(), 0) == 1)
-                && sys::X509_VERIFY_PARAM_set1_ip(param, ptr::null(), 0) == 1
-        };
-        if done { Ok(()) } else { Err(Error::from_queue(CALL)) }
+        param.danger_clear_ips();
+        Ok(())
     }
 
     /// Sets the IP address that the peer's certificate must bear, in place of any name and address before; `None` takes
@@ -118,41 +109,26 @@ impl SslRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if OpenSSL cannot store it.
+    /// As [`X509VerifyParamRef::set_ip`](crate::x509::X509VerifyParamRef::set_ip).
     ///
     /// C: [`X509_VERIFY_PARAM_set1_ip(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
     #[doc(alias = "SSL_set1_ipaddr")]
     #[doc(alias = "X509_VERIFY_PARAM_set1_ip")]
     pub fn set_verify_ip(&mut self, address: Option<IpAddr>) -> Result<(), Error> {
-        let (v4, v6);
-        let bytes: &[u8] = match address {
-            None => &[],
-            Some(IpAddr::V4(address)) => {
-                v4 = address.octets();
-                &v4
-            }
-            Some(IpAddr::V6(address)) => {
-                v6 = address.octets();
-                &v6
-            }
-        };
-        let data = if bytes.is_empty() { ptr::null() } else { bytes.as_ptr() };
-        crate::error::clear();
-        // SAFETY: the object is live and borrowed for writing, and lends its parameters (get0). C copies the bytes; NULL
-        // takes what was there away.
-        let done = unsafe {
-            let param = sys::SSL_get0_param(self.as_ptr());
-            sys::X509_VERIFY_PARAM_set1_ip(param, data, bytes.len()) == 1
-                && sys::X509_VERIFY_PARAM_set1_host(param, ptr::null(), 0) == 1
-        };
-        if done { Ok(()) } else { Err(Error::from_queue("SSL_set1_ipaddr")) }
+        let param = self.verify_param_mut();
+        match address {
+            Some(address) => param.set_ip(address)?,
+            None => param.danger_clear_ips(),
+        }
+        param.danger_clear_hosts();
+        Ok(())
     }
 
     /// Adds a DNS name: the peer's certificate must bear one of those that are set.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for what is no host name.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for what is no host name.
     ///
     /// C: [`SSL_add1_host(3)`](https://docs.openssl.org/master/man3/SSL_set1_host/)
     #[doc(alias = "SSL_add1_host")]
@@ -166,7 +142,7 @@ impl SslRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] before OpenSSL 4.0, where an object has one address:
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) before OpenSSL 4.0, where an object has one address:
     /// [`set_verify_ip`](Self::set_verify_ip).
     ///
     /// C: [`SSL_add1_ipaddr(3)`](https://docs.openssl.org/master/man3/SSL_set1_host/)
@@ -180,7 +156,7 @@ impl SslRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for what is no mail address.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for what is no mail address.
     ///
     /// C: [`X509_VERIFY_PARAM_set1_email(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
     #[doc(alias = "X509_VERIFY_PARAM_set1_email")]
@@ -193,7 +169,7 @@ impl SslRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if there is no memory.
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if there is no memory.
     pub fn danger_accept_any_name(&mut self) -> Result<(), Error> {
         State::of_mut(self)?.set_accepts_any_name();
         Ok(())

@@ -50,7 +50,6 @@ pub use store::{X509Store, X509StoreBuilder, X509StoreRef};
 pub use usage::ExtendedKeyUsage;
 pub use verify::{ChainVerifier, ChainView, VerifiedChain};
 
-pub(crate) use param::check_host;
 pub(crate) use stack::Stack;
 pub(crate) use store::{DefaultPlaces, Lookup, Record};
 

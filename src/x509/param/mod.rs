@@ -11,7 +11,7 @@ use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-pub(crate) use names::{Texts, check_host};
+pub(crate) use names::Texts;
 pub use values::{HostFlags, InheritFlags, VerifyFlags, X509Purpose, X509Trust};
 
 use crate::error::{self, Error, ErrorKind};

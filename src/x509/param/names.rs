@@ -310,7 +310,7 @@ fn host_name(call: &'static str, name: &str) -> Result<CString, Error> {
 }
 
 /// OpenSSL takes more than is safe: a leading dot would match every name below, a wildcard another wildcard.
-pub(crate) fn check_host(name: &str) -> Result<(), &'static str> {
+fn check_host(name: &str) -> Result<(), &'static str> {
     let labels = || name.split('.');
     if name.is_empty() || name.len() > 253 {
         Err("a host name has 1 to 253 bytes")
