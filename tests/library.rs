@@ -523,8 +523,8 @@ fn the_suite_runs_under_fips_where_it_is_meant_to() {
 #[test]
 fn a_connection_is_not_switched_to_a_context_of_another_library_context() {
     let here = LibContext::default();
-    let others =
-        [LibContext::new().expect("a context"), here.with_properties("provider=default").expect("a query")];
+    let query = format!("provider={}", provider());
+    let others = [LibContext::new().expect("a context"), here.with_properties(&query).expect("a query")];
     for other in others {
         for by_hello in [false, true] {
             let target =

@@ -29,6 +29,7 @@ mod tests;
 
 pub use ahead::ReadAhead;
 pub use existing::Existing;
+pub use handle::{Bio, BioRef};
 pub use pair::{Pair, PairMut};
 pub use socket::Socket;
 
