@@ -46,6 +46,7 @@
 //! | [`ocsp`] | asking whether a certificate is revoked, and judging the answer |
 //! | [`library`](mod@library) | the OpenSSL that runs, and library contexts |
 //! | [`ffi`] | the raw types |
+//! | [`guide`] | for programs that come from C: what replaces each call |
 //!
 //! # Versions
 //!
@@ -59,6 +60,7 @@ pub mod connected;
 pub mod context;
 pub mod error;
 pub mod ffi;
+pub mod guide;
 pub mod handshake;
 #[cfg(feature = "openssl")]
 mod interop;

@@ -141,6 +141,7 @@ impl PeerChainView<'_> {
     }
 
     /// Which role the connection plays.
+    #[doc(alias = "SSL_is_server")]
     pub fn role(&self) -> Role {
         // SAFETY: the object is live, and the call only reads it.
         if unsafe { ext::SSL_is_server(self.ssl.as_ptr()) } == 1 { Role::Server } else { Role::Client }

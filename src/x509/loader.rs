@@ -55,16 +55,22 @@ pub enum StoreObject {
 #[non_exhaustive]
 pub enum StoreExpectation {
     /// Names.
+    #[doc(alias = "OSSL_STORE_INFO_NAME")]
     Names,
     /// Parameters of keys.
+    #[doc(alias = "OSSL_STORE_INFO_PARAMS")]
     Parameters,
     /// Public keys.
+    #[doc(alias = "OSSL_STORE_INFO_PUBKEY")]
     PublicKeys,
     /// Private keys.
+    #[doc(alias = "OSSL_STORE_INFO_PKEY")]
     PrivateKeys,
     /// Certificates.
+    #[doc(alias = "OSSL_STORE_INFO_CERT")]
     Certificates,
     /// Revocation lists.
+    #[doc(alias = "OSSL_STORE_INFO_CRL")]
     Crls,
 }
 
