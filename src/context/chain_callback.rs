@@ -23,6 +23,7 @@ pub(super) struct Decide {
 }
 
 /// A peer's chain, in a callback that judges it as a whole.
+#[doc(alias = "X509_STORE_CTX")]
 pub struct PeerChainView<'a> {
     store: *mut sys::X509_STORE_CTX,
     ssl: &'a SslRef,

@@ -48,6 +48,7 @@ pub(super) struct Decide {
 }
 
 /// One certificate of a chain that is being verified, in a verify callback.
+#[doc(alias = "X509_STORE_CTX")]
 pub struct VerifyView<'a> {
     store: *mut sys::X509_STORE_CTX,
     ssl: &'a SslRef,

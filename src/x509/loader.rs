@@ -20,6 +20,7 @@ const PATIENCE: u32 = 100;
 const PASSED_OVER: u32 = 1 << 14;
 
 /// Something that was loaded.
+#[doc(alias = "OSSL_STORE_INFO")]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreObject {
@@ -242,6 +243,7 @@ unsafe extern "C" fn ask_question(
 
 /// What a place holds, loaded one by one. An object that cannot be loaded is an error in its turn, and the next call goes
 /// on after it.
+#[doc(alias = "OSSL_STORE_CTX")]
 pub struct StoreObjects<'a> {
     store: *mut ext::OSSL_STORE_CTX,
     method: *mut ext::UI_METHOD,

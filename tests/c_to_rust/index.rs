@@ -82,12 +82,17 @@ impl Index {
         self.targets.insert(path.clone(), Target { path, link, url, item: found.clone() });
     }
 
-    /// The items that bear a name of C as an alias.
+    /// The items that bear a name of C, as an alias or as their own.
     pub fn replacements(&self) -> BTreeMap<&str, Vec<&Target>> {
         let mut replacements = BTreeMap::<_, Vec<_>>::new();
         for target in self.targets.values() {
-            for alias in target.item.aliases.iter().collect::<BTreeSet<_>>() {
-                replacements.entry(alias.as_str()).or_default().push(target);
+            let mut names: BTreeSet<_> = target.item.aliases.iter().collect();
+            // A type that is called as in C may not bear its own name as an alias.
+            names.extend(
+                Some(&target.item.name).filter(|name| *name == "X509" && target.item.kind == "struct"),
+            );
+            for name in names {
+                replacements.entry(name.as_str()).or_default().push(target);
             }
         }
         replacements
