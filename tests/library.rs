@@ -556,3 +556,100 @@ fn a_connection_is_not_switched_to_a_context_of_another_library_context() {
         }
     }
 }
+
+/// A provider that says that it brings one kind of signature to TLS, and no more.
+mod a_kind_of_signature {
+    use std::ffi::{CStr, c_char, c_int, c_void};
+
+    use libssl::LibContext;
+    use openssl_sys as sys;
+
+    type Tell = extern "C" fn(*const sys::OSSL_PARAM, *mut c_void) -> c_int;
+
+    #[repr(C)]
+    struct Dispatch {
+        function: c_int,
+        pointer: Option<extern "C" fn(*mut c_void, *const c_char, Tell, *mut c_void) -> c_int>,
+    }
+
+    unsafe extern "C" {
+        fn OSSL_PROVIDER_add_builtin(
+            context: *mut sys::OSSL_LIB_CTX,
+            name: *const c_char,
+            init: unsafe extern "C" fn(
+                *const c_void,
+                *const c_void,
+                *mut *const Dispatch,
+                *mut *mut c_void,
+            ) -> c_int,
+        ) -> c_int;
+    }
+
+    /// OSSL_FUNC_PROVIDER_GET_CAPABILITIES.
+    static TABLE: [Dispatch; 2] =
+        [Dispatch { function: 1030, pointer: Some(capabilities) }, Dispatch { function: 0, pointer: None }];
+
+    unsafe extern "C" fn init(
+        handle: *const c_void,
+        _: *const c_void,
+        out: *mut *const Dispatch,
+        context: *mut *mut c_void,
+    ) -> c_int {
+        // SAFETY: C's own out-pointers.
+        unsafe {
+            *out = TABLE.as_ptr();
+            *context = handle.cast_mut();
+        }
+        1
+    }
+
+    extern "C" fn capabilities(_: *mut c_void, what: *const c_char, tell: Tell, to: *mut c_void) -> c_int {
+        // SAFETY: C passes a string.
+        if unsafe { CStr::from_ptr(what) } == c"TLS-SIGALG" {
+            // SAFETY: has no requirements.
+            let nothing = [unsafe { sys::OSSL_PARAM_construct_end() }];
+            tell(nothing.as_ptr(), to);
+        }
+        1
+    }
+
+    pub fn add_to(lib: LibContext) {
+        // SAFETY: the context is live, and the provider is a part of the program.
+        let done = unsafe { OSSL_PROVIDER_add_builtin(lib.as_ptr(), c"signs".as_ptr(), init) };
+        assert_eq!(done, 1);
+    }
+}
+
+/// From 3.2 up to 4.0.2 libssl counts a new context's certificates by the first one's kinds.
+#[test]
+fn a_connection_is_not_switched_to_a_context_whose_kinds_of_signatures_are_counted_otherwise() {
+    let lib = elsewhere();
+    let server = |made: &Made| {
+        let identity = Identity::from_pem_in(lib, made.chain_pem.as_bytes(), made.key_pem.as_bytes());
+        SslContext::server_in(lib, &identity.expect("an identity")).expect("a server")
+    };
+    let mut first = server(&pki().localhost);
+    a_kind_of_signature::add_to(lib);
+    Provider::load(lib, "signs").expect("a provider");
+    let target = server(&pki().other_name).build();
+    first
+        .set_tlsext_servername_callback(move |view| {
+            let switched = view.set_context(&target);
+            // SAFETY: reads a constant of the library.
+            let version = u64::from(unsafe { openssl_sys::OpenSSL_version_num() });
+            let goes_wrong = (0x3020_0000..0x4000_0030).contains(&version);
+            assert_eq!(
+                switched.map_err(|error| error.kind()),
+                if goes_wrong { Err(ErrorKind::InvalidInput) } else { Ok(()) }
+            );
+            ServerNameDecision::Ack
+        })
+        .expect("a callback");
+    let clients = SslContext::client_trusting(TrustAnchors::Pem(pki().ca_pem.as_bytes()));
+    let mut clients = clients.expect("a client");
+    clients.danger_set_verify_none().expect("a mode");
+
+    let (_, server) = shake(&clients.build(), &first.build());
+
+    server.expect("a connected server");
+}

@@ -11,7 +11,8 @@ use openssl_sys_ext as ext;
 use super::callbacks::{Callbacks, run};
 use super::{SslContextBuilderRef, SslContextRef};
 use crate::error::{self, Alert, Error, ErrorKind};
-use crate::ffi::strings;
+use crate::ffi::{compat, strings};
+use crate::library::LibContext;
 use crate::ssl::SslRef;
 use crate::ssl::state::State;
 
@@ -59,7 +60,8 @@ impl ServerNameView<'_> {
     ///
     /// [`ErrorKind::Refused`] if OpenSSL cannot allocate; [`ErrorKind::InvalidInput`] for a context of another
     /// [library context](crate::LibContext), or of the same one with another property query, for the connection goes on
-    /// with algorithms of the first; [`ErrorKind::NotReady`] where the client resumes a session of
+    /// with algorithms of the first, and before 4.0.3 also for one that was made with other providers that bring kinds of
+    /// signatures; [`ErrorKind::NotReady`] where the client resumes a session of
     /// another context and the connection verifies its clients: this context has not judged the client, so that the
     /// handshake ends with the alert `access_denied`, whatever the callback answers. A
     /// [ClientHello callback](super::ClientHello::set_context) comes before resumption, and is the better place.
@@ -111,15 +113,37 @@ impl ServerNameView<'_> {
     }
 }
 
+/// From 3.2 up to 4.0.2, C goes through a new context's certificates by the number of kinds of keys that the providers of
+/// the first one knew when that was made. What that number depends on, for a context that is made now; `None` on others.
+pub(super) fn signature_kinds(lib: LibContext) -> Result<Option<usize>, Error> {
+    (0x3020_0000..0x4000_0030)
+        .contains(&compat::running_version())
+        .then(|| lib.added_signature_kinds())
+        .transpose()
+}
+
+/// Whether C, in an object of one context, looks at as many certificates of the other as that has.
+fn counts_alike(present: &SslContextRef, next: &SslContextRef) -> bool {
+    let kinds = |context: &SslContextRef| {
+        // SAFETY: the context is live and frozen.
+        unsafe { Callbacks::of_context(context.as_ptr()) }.and_then(|callbacks| callbacks.signature_kinds)
+    };
+    // Nobody counted for what C made.
+    kinds(present).zip(kinds(next)).is_none_or(|(present, next)| present == next)
+}
+
 /// Switches the context of an object that is in a callback made for that.
 pub(super) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error> {
     const CALL: &str = "SSL_set_SSL_CTX";
     // SAFETY: the object is live, and holds its context, which is frozen; it is kept below for as long as the object.
     let present = unsafe { SslContextRef::from_ptr(sys::SSL_get_SSL_CTX(ssl.as_ptr())) };
-    // From 3.2 up to 4.0.2, C goes through the new context's certificates by the number of kinds of keys that the
-    // providers of the first one know.
     if !present.lib_context().is_same(context.lib_context()) {
         let detail = "the other context takes its algorithms from elsewhere";
+        return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
+    }
+    if !counts_alike(present, context) {
+        let detail =
+            "a provider with kinds of signatures came or went between the making of the two contexts";
         return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
     }
     // libssl keeps pointers into the context that it leaves, whose last reference this may be.
