@@ -603,6 +603,7 @@ mod a_kind_of_signature {
         1
     }
 
+    #[allow(clippy::disallowed_methods)] // the string of this call is C's own, and not NULL
     extern "C" fn capabilities(_: *mut c_void, what: *const c_char, tell: Tell, to: *mut c_void) -> c_int {
         // SAFETY: C passes a string.
         if unsafe { CStr::from_ptr(what) } == c"TLS-SIGALG" {
@@ -636,7 +637,7 @@ fn a_connection_is_not_switched_to_a_context_whose_kinds_of_signatures_are_count
         .set_tlsext_servername_callback(move |view| {
             let switched = view.set_context(&target);
             // SAFETY: reads a constant of the library.
-            let version = u64::from(unsafe { openssl_sys::OpenSSL_version_num() });
+            let version = unsafe { openssl_sys::OpenSSL_version_num() };
             let goes_wrong = (0x3020_0000..0x4000_0030).contains(&version);
             assert_eq!(
                 switched.map_err(|error| error.kind()),

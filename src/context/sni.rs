@@ -9,7 +9,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::callbacks::{Callbacks, run};
-use super::{SslContextBuilderRef, SslContextRef};
+use super::{SslContextBuilderRef, SslContextRef, SslVerifyMode};
 use crate::error::{self, Alert, Error, ErrorKind};
 use crate::ffi::{compat, strings};
 use crate::library::LibContext;
@@ -61,7 +61,8 @@ impl ServerNameView<'_> {
     /// [`ErrorKind::Refused`] if OpenSSL cannot allocate; [`ErrorKind::InvalidInput`] for a context of another
     /// [library context](crate::LibContext), or of the same one with another property query, for the connection goes on
     /// with algorithms of the first, and before 4.0.3 also for one that was made with other providers that bring kinds of
-    /// signatures; [`ErrorKind::NotReady`] where the client resumes a session of
+    /// signatures, and for one that demands more of its clients than the connection: by its verify mode, or by a verify
+    /// callback where the first context has none; [`ErrorKind::NotReady`] where the client resumes a session of
     /// another context and the connection verifies its clients: this context has not judged the client, so that the
     /// handshake ends with the alert `access_denied`, whatever the callback answers. A
     /// [ClientHello callback](super::ClientHello::set_context) comes before resumption, and is the better place.
@@ -132,6 +133,30 @@ fn counts_alike(present: &SslContextRef, next: &SslContextRef) -> bool {
     kinds(present).zip(kinds(next)).is_none_or(|(present, next)| present == next)
 }
 
+/// What the context demands of clients that the connection, which keeps the verify mode and callback that it began with,
+/// would not ask for.
+fn verifies_less(ssl: &SslRef, next: &SslContextRef) -> Option<&'static str> {
+    let (asked, demanded) = (ssl.verify_mode(), next.verify_mode());
+    if !demanded.contains(SslVerifyMode::PEER) {
+        return None;
+    }
+    let later = asked.difference(demanded).contains(SslVerifyMode::POST_HANDSHAKE);
+    let demands = SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT;
+    if later || !asked.contains(demanded & demands) {
+        return Some(
+            "the context verifies its clients, and the one that the connection began with does not as much",
+        );
+    }
+    // SAFETY: the context is live and frozen.
+    let next = unsafe { Callbacks::of_context(next.as_ptr()) };
+    // SAFETY: the object is live.
+    let first = unsafe { Callbacks::of_first(ssl.as_ptr()) };
+    let asks =
+        |callbacks: Option<Arc<Callbacks>>| callbacks.is_some_and(|callbacks| callbacks.verify.is_some());
+    (asks(next) && !asks(first))
+        .then_some("the context has a verify callback, and the one that the connection began with has none")
+}
+
 /// Switches the context of an object that is in a callback made for that.
 pub(super) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error> {
     const CALL: &str = "SSL_set_SSL_CTX";
@@ -144,6 +169,9 @@ pub(super) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error>
     if !counts_alike(present, context) {
         let detail =
             "a provider with kinds of signatures came or went between the making of the two contexts";
+        return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
+    }
+    if let Some(detail) = verifies_less(ssl, context).filter(|_| present.as_ptr() != context.as_ptr()) {
         return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
     }
     // libssl keeps pointers into the context that it leaves, whose last reference this may be.

@@ -174,11 +174,15 @@ impl SslRef {
             (_, true) => Some(Alert::BAD_CERTIFICATE_STATUS_RESPONSE),
             _ => Some(error.alert()),
         };
+        Some(VerifyFailure { expected: self.expected(), alert, ..failure })
+    }
+
+    /// All that this object demands of its peer's certificate: the names, and a mail address.
+    pub(super) fn expected(&self) -> Vec<String> {
         let mut expected = self.expected_names();
-        // SAFETY: the object is live and lends its parameters, which lend the text (get0), copied at once.
-        let email = unsafe { strings::lossy(ext::X509_VERIFY_PARAM_get0_email(sys::SSL_get0_param(ssl))) };
-        expected.extend((!email.is_empty()).then_some(email));
-        Some(VerifyFailure { expected, alert, ..failure })
+        let email = self.verify_param().email();
+        expected.extend(email.map(|email| email.to_string_lossy().into_owned()));
+        expected
     }
 
     /// The names that this object verifies its peer's certificate against.

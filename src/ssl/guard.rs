@@ -9,7 +9,7 @@ use super::{Role, SslRef};
 use crate::error::{Error, ErrorKind, VerifyError};
 use crate::ffi::compat;
 
-/// What was to be verified when a handshake began: the names, or nothing at all.
+/// What was to be verified when a handshake began: the names and a mail address, or nothing at all.
 pub(super) type Pledge = Option<Vec<String>>;
 
 impl SslRef {
@@ -43,13 +43,13 @@ impl SslRef {
             }
             return if in_init { Ok(()) } else { self.vouch(call) };
         }
-        let names = self.expected_names();
-        let (verifies, hides) = (self.verifies_peer(), self.hides_addresses());
+        let (names, expected) = (self.expected_names(), self.expected());
+        let (verifies, hides) = (self.verifies_peer(), self.hides_expected());
         let state = State::of_mut(self)?;
         if in_init && verifies && names.is_empty() && !state.accepts_any_name() {
             return Err(Error::new(ErrorKind::NoServerName, call));
         }
-        let pledge = verifies.then_some(names);
+        let pledge = verifies.then_some(expected);
         if in_before {
             // The session of a handshake before was verified against other names, perhaps, or not at all.
             let used = state.begin(pledge);
@@ -76,9 +76,9 @@ impl SslRef {
         if server || self.progress().0 {
             return Ok(());
         }
-        let names = self.expected_names();
+        let (names, expected) = (self.expected_names(), self.expected());
         let (verifies, anonymous) = (self.verifies_peer(), self.is_anonymous());
-        let hides = self.hides_addresses();
+        let hides = self.hides_expected();
         let state = State::of_mut(self)?;
         if state.is_vouched() {
             return Ok(());
@@ -91,7 +91,9 @@ impl SslRef {
             Some(Error::new(kind, call).with_detail("the cipher has no certificate"))
         } else if names.is_empty() && !state.accepts_any_name() {
             Some(Error::new(ErrorKind::NoServerName, call))
-        } else if pledge.is_some_and(|pledge| pledge.as_ref() != Some(&names) || (hides && state.is_lent())) {
+        } else if pledge
+            .is_some_and(|pledge| pledge.as_ref() != Some(&expected) || (hides && state.is_lent()))
+        {
             return Err(changed(state, call));
         } else {
             None
@@ -113,9 +115,11 @@ impl SslRef {
         !self.expected_names().is_empty()
     }
 
-    /// Whether there may be more addresses than C tells: from 4.0 on it has several, and tells the first.
-    fn hides_addresses(&self) -> bool {
-        compat::running_version() >= 0x4000_0000 && self.verify_param().ip().is_some()
+    /// Whether there may be more addresses than C tells: from 4.0 on it has several, of hosts and of mailboxes, and tells
+    /// the first.
+    fn hides_expected(&self) -> bool {
+        let param = self.verify_param();
+        compat::running_version() >= 0x4000_0000 && (param.ip().is_some() || param.email().is_some())
     }
 
     fn verifies_peer(&self) -> bool {
