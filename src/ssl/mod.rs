@@ -103,6 +103,9 @@ impl Ssl {
     ///
     /// `ssl` is a live `SSL` of which the caller owns one reference, and nobody else uses it while this crate does.
     /// What its BIOs and callbacks hold may be used and freed on whichever thread the object is moved to.
+    ///
+    /// With OpenSSL 4.0, the names and addresses that it verifies were set on the object itself: C copies those of a context
+    /// into a new object without the NUL at their end, and here they are read up to that.
     pub unsafe fn from_ptr(ssl: *mut sys::SSL) -> Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignType>::from_ptr(ssl) }
@@ -127,7 +130,7 @@ impl SslRef {
     /// # Safety
     ///
     /// `ssl` is live for `'a`, and nobody changes it for as long. What its BIOs and callbacks hold may be used on whichever
-    /// thread the reference is sent to.
+    /// thread the reference is sent to. With OpenSSL 4.0, its names are as for [`Ssl::from_ptr`].
     pub unsafe fn from_ptr<'a>(ssl: *mut sys::SSL) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(ssl) }
@@ -138,7 +141,7 @@ impl SslRef {
     /// # Safety
     ///
     /// `ssl` is live for `'a`, and nobody else uses it for as long. What its BIOs and callbacks hold may be used on
-    /// whichever thread the reference is sent to.
+    /// whichever thread the reference is sent to. With OpenSSL 4.0, its names are as for [`Ssl::from_ptr`].
     pub unsafe fn from_ptr_mut<'a>(ssl: *mut sys::SSL) -> &'a mut Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr_mut(ssl) }
