@@ -21,6 +21,7 @@ mod peer;
 mod post_handshake;
 mod randoms;
 mod security;
+mod session;
 mod sigalgs;
 pub(crate) mod state;
 mod states;
