@@ -175,6 +175,27 @@ fn clients_are_told_the_names_of_the_cas_that_are_trusted() {
 }
 
 #[test]
+fn a_pipe_behind_a_uri_is_read_once_for_trust_and_names() {
+    let place = std::env::temp_dir().join(format!("libssl-{}-client-cas", std::process::id()));
+    let pipe = place.display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::write(pipe, &pki().ca_pem)
+    });
+    let mut builder = Version::Tls13.server_builder();
+
+    builder.verify_clients(ClientVerification::Require, TrustAnchors::Uri(&format!("file:{pipe}"))).unwrap();
+
+    writer.join().unwrap().unwrap();
+    std::fs::remove_file(&pipe).unwrap();
+    assert_eq!(builder.client_ca_list().len(), 1);
+    let (client, server) = shake(&client(Version::Tls13, Shows::Good), &builder.build());
+    client.unwrap();
+    server.unwrap();
+}
+
+#[test]
 fn a_server_without_cas_for_its_clients_is_no_server() {
     let mut builder = Version::Tls13.server_builder();
     let error =

@@ -51,7 +51,7 @@ pub use usage::ExtendedKeyUsage;
 pub use verify::{ChainVerifier, ChainView, VerifiedChain};
 
 pub(crate) use stack::Stack;
-pub(crate) use store::{DefaultPlaces, Lookup, Record};
+pub(crate) use store::{DefaultPlaces, Lookup, Record, certificates, read_uri};
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -115,7 +115,8 @@ impl X509VerifyParamRef {
     }
 
     /// Says what a root must be trusted for, where the store's certificates say what each is trusted for. Where it is not
-    /// set, it follows from the purpose.
+    /// set, it follows from the purpose in a [`verify_chain`](crate::x509::X509StoreRef::verify_chain); on a connection it
+    /// follows from its side, whatever the purpose, or from that of its store: who sets another purpose there sets this too.
     ///
     /// # Errors
     ///
