@@ -77,6 +77,7 @@ pub(crate) use callbacks::{Callbacks, run};
 pub(crate) use certificate_callback::{Choose as ChooseCertificate, choose_with};
 pub(crate) use passphrase::{Ask as AskPassphrase, answer_with};
 pub(crate) use security::{SecurityRule, is as is_security_callback};
+pub(crate) use sni::switch;
 pub(crate) use verify::record as record_refusal;
 
 // `Send` and `Sync`: an SSL_CTX counts its references atomically and locks its session cache and store; nothing on

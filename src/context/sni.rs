@@ -157,8 +157,8 @@ fn verifies_less(ssl: &SslRef, next: &SslContextRef) -> Option<&'static str> {
         .then_some("the context has a verify callback, and the one that the connection began with has none")
 }
 
-/// Switches the context of an object that is in a callback made for that.
-pub(super) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error> {
+/// Switches the context of an object that is in a callback made for that, or before its handshake.
+pub(crate) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error> {
     const CALL: &str = "SSL_set_SSL_CTX";
     // SAFETY: the object is live, and holds its context, which is frozen; it is kept below for as long as the object.
     let present = unsafe { SslContextRef::from_ptr(sys::SSL_get_SSL_CTX(ssl.as_ptr())) };
@@ -175,11 +175,11 @@ pub(super) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error>
         return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
     }
     // libssl keeps pointers into the context that it leaves, whose last reference this may be.
-    // SAFETY: the object is live and C lent it to the callback, whose view of it is exclusive.
+    // SAFETY: the object is live, and the caller's to change: it is borrowed for writing, or C lent it to the callback, whose
+    // view of it is exclusive.
     State::of_mut(unsafe { SslRef::from_ptr_mut(ssl.as_ptr()) })?.keep(present);
     error::clear();
-    // SAFETY: both are live; C takes a reference of its own to the context. The object is ours to change: C lent it to
-    // the callback for that, and the caller's view of it is exclusive.
+    // SAFETY: both are live; C takes a reference of its own to the context. The object is the caller's to change, as above.
     if unsafe { sys::SSL_set_SSL_CTX(ssl.as_ptr(), context.as_ptr()) }.is_null() {
         return Err(Error::from_queue(CALL));
     }

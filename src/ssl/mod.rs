@@ -10,6 +10,7 @@ pub(crate) mod call;
 pub(crate) mod callbacks;
 mod certificates;
 mod ciphers;
+mod context;
 mod exporter;
 mod groups;
 mod guard;
