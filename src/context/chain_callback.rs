@@ -19,7 +19,7 @@ use crate::x509::{X509, X509Ref, stack};
 #[derive(Clone)]
 pub(super) struct Decide {
     closure: Arc<dyn Fn(&mut PeerChainView<'_>) -> bool + Send + Sync>,
-    replaces: bool,
+    pub(super) replaces: bool,
 }
 
 /// A peer's chain, in a callback that judges it as a whole.

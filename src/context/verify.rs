@@ -40,7 +40,7 @@ type Closure = Arc<dyn Fn(&mut VerifyView<'_>) -> bool + Send + Sync>;
 #[derive(Clone)]
 pub(super) struct Decide {
     closure: Closure,
-    overrides: bool,
+    pub(super) overrides: bool,
 }
 
 /// One certificate of a chain that is being verified, in a verify callback.
