@@ -1,7 +1,7 @@
 //! Rust functions that C registers as OpenSSL callbacks.
 //!
 //! The settings of this crate that take closures need nothing of this: [`SslContextBuilderRef`](crate::SslContextBuilderRef)
-//! and [`SslRef`](crate::SslRef) have one for each callback. Here is what an `extern "C"` function needs that C passes to
+//! and [`SslRef`] have one for each callback. Here is what an `extern "C"` function needs that C passes to
 //! `SSL_CTX_set_verify` and the like itself, while a program is ported. Each helper gives the callback's view to a closure,
 //! contains its panic, and answers what C expects:
 //!

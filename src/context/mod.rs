@@ -73,13 +73,13 @@ pub use versions::ProtocolVersion;
 
 pub(crate) use alpn::select_with;
 pub(crate) use callbacks::{Callbacks, run};
+pub(crate) use certificate_callback::{Choose as ChooseCertificate, choose_with};
 pub(crate) use chain_callback::judge_for_c as judge_chain_for_c;
 pub(crate) use hello::decide_with as decide_hello_with;
-pub(crate) use sni::decide_with as decide_name_with;
-pub(crate) use verify::judge_for_c as judge_one_for_c;
-pub(crate) use certificate_callback::{Choose as ChooseCertificate, choose_with};
 pub(crate) use passphrase::{Ask as AskPassphrase, answer_with};
 pub(crate) use security::{SecurityRule, is as is_security_callback};
+pub(crate) use sni::decide_with as decide_name_with;
+pub(crate) use verify::judge_for_c as judge_one_for_c;
 pub(crate) use verify::record as record_refusal;
 
 use crate::error::{self, Error};

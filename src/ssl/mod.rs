@@ -78,7 +78,7 @@ impl Ssl {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate or initialise it.
+    /// [`ErrorKind::Refused`] if OpenSSL cannot allocate or initialise it.
     ///
     /// C: [`SSL_new(3)`](https://docs.openssl.org/master/man3/SSL_new/)
     #[doc(alias = "SSL_new")]
@@ -131,7 +131,7 @@ impl Ssl {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot count it.
+    /// [`ErrorKind::Refused`] if OpenSSL cannot count it.
     #[doc(alias = "SSL_up_ref")]
     pub unsafe fn share_from_ptr(ssl: *mut sys::SSL) -> Result<Self, Error> {
         crate::error::clear();
