@@ -1,12 +1,12 @@
 //! Errors on the way to C: into this thread's error queue, for C code that looks there.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
+use std::ffi::{CStr, c_char, c_int, c_ulong};
 use std::sync::OnceLock;
 
 use openssl_sys as sys;
 
 use super::{Error, ErrorKind, ErrorStack, SslError};
-use crate::ffi::errno;
+use crate::ffi::{errno, strings};
 
 impl Error {
     /// Puts the error into this thread's error queue, behind what is there, so that C code which calls a function written in
@@ -50,7 +50,8 @@ impl Error {
         // What a formatter of the user's says may hold a NUL; C reads up to it.
         let text = |text: &str| {
             let end = text.find('\0').unwrap_or(text.len());
-            CString::new(text.get(..end).unwrap_or_default()).unwrap_or_default()
+            strings::c_string("ERR_set_error", "the text", text.get(..end).unwrap_or_default())
+                .unwrap_or_default()
         };
         // The user's `Display` of a transport's error may fail, over which `to_string` would panic.
         let mut told = String::new();
