@@ -233,7 +233,12 @@ impl SslRef {
             let shook_hands = sys::SSL_get_finished(ssl, none.as_mut_ptr().cast(), 0) > 0
                 && sys::SSL_get_peer_finished(ssl, none.as_mut_ptr().cast(), 0) > 0;
             if shook_hands {
-                sys::SSL_CTX_remove_session(sys::SSL_get_SSL_CTX(ssl), sys::SSL_get_session(ssl));
+                let session = sys::SSL_get_session(ssl);
+                sys::SSL_CTX_remove_session(sys::SSL_get_SSL_CTX(ssl), session);
+                // The cache is that of the context which the object was made from.
+                for context in State::of(ssl).map(State::kept).unwrap_or_default() {
+                    sys::SSL_CTX_remove_session(context.as_ptr(), session);
+                }
             }
         }
     }

@@ -169,6 +169,11 @@ impl State {
         }
     }
 
+    /// The contexts that the object was switched away from.
+    pub(super) fn kept(&self) -> Vec<SslContext> {
+        lock(&self.contexts).clone()
+    }
+
     pub(crate) fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Relaxed)
     }
