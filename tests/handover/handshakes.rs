@@ -198,7 +198,7 @@ fn what_c_began_rust_ends_and_uses() {
             // SAFETY: the object is live, and gets one more reference, which is this test's.
             let ssl = unsafe { Ssl::share_from_ptr(world.subject) }.unwrap();
             let mut handshake = Handshake::adopt(ssl).expect("C began it");
-            assert_eq!(handshake.wants(), Some(libssl::Want::Read));
+            assert_eq!(handshake.wants(), Some(Want::Read));
             let mut connected = loop {
                 let _ = c_shakes(world.peer).expect("no failure");
                 world.wire.move_all();
@@ -372,6 +372,7 @@ fn what_is_not_in_the_middle_of_a_handshake_is_not_adopted_as_such() {
         drop(ssl);
 
         shake(world.subject, world.peer, &mut world.wire, 1000, Turns::CFor(usize::MAX));
+        // SAFETY: as above.
         let shared = unsafe { Ssl::share_from_ptr(world.subject) }.unwrap();
         let failure = Handshake::adopt(shared).expect_err("it is done");
         assert_eq!(failure.kind(), ErrorKind::NotReady);
