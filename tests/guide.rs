@@ -8,7 +8,7 @@ mod commands;
 mod common;
 
 use std::error::Error;
-use std::ffi::{CString, c_char, c_int, c_long};
+use std::ffi::{c_char, c_int, c_long};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
@@ -192,7 +192,7 @@ fn as_c(context: &SslContext, function: InC) -> Fetch<'_> {
     Box::new(move |port| {
         let tcp = dial(port, true);
         let mut out = vec![0_u8; 1 << 20];
-        let (host, question) = (CString::new("localhost").unwrap(), CString::new("a question\n").unwrap());
+        let (host, question) = (c"localhost", c"a question\n");
         // SAFETY: all of it lives through the call, and is as long as is said.
         let length = unsafe {
             let (room, out) = (out.len(), out.as_mut_ptr().cast());
@@ -204,11 +204,9 @@ fn as_c(context: &SslContext, function: InC) -> Fetch<'_> {
     })
 }
 
-fn in_rust<'a>(
-    context: &'a SslContext,
-    function: fn(&SslContext, TcpStream, &str, &[u8]) -> Result<Vec<u8>, Box<dyn Error>>,
-    blocks: bool,
-) -> Fetch<'a> {
+type InRust = fn(&SslContext, TcpStream, &str, &[u8]) -> Result<Vec<u8>, Box<dyn Error>>;
+
+fn in_rust<'a>(context: &'a SslContext, function: InRust, blocks: bool) -> Fetch<'a> {
     Box::new(move |port| {
         function(context, dial(port, blocks), "localhost", b"a question\n").map_err(|error| error.to_string())
     })

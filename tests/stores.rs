@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use foreign_types::ForeignType;
 use libssl::context::{SslVerifyMode, TrustAnchors};
 use libssl::x509::{VerifyFlags, X509, X509Crl, X509Purpose, X509Store, X509StoreBuilder, X509VerifyParam};
 use libssl::{

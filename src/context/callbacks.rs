@@ -50,6 +50,12 @@ pub(crate) struct Callbacks {
 }
 
 impl Callbacks {
+    /// Whether a callback may accept what OpenSSL refuses of a peer.
+    pub(crate) fn may_overrule(&self) -> bool {
+        self.verify.as_ref().is_some_and(|decide| decide.overrides)
+            || self.chain.as_ref().is_some_and(|decide| decide.replaces)
+    }
+
     /// The callbacks of a context, if it has any.
     ///
     /// # Safety

@@ -8,6 +8,7 @@
 mod alert;
 mod crl_reason;
 mod ocsp;
+mod put;
 mod ssl_error;
 mod stack;
 mod verify;
@@ -18,6 +19,7 @@ use std::{fmt, io};
 pub use alert::Alert;
 pub use crl_reason::CrlReason;
 pub use ocsp::{OcspRefusal, OcspResponseStatus};
+pub use put::keep_queue;
 pub use ssl_error::{ErrorCode, SslError, Want};
 pub use stack::{ErrorStack, Reason};
 pub use verify::{VerifyError, VerifyFailure};

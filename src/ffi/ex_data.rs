@@ -108,7 +108,7 @@ impl<C: Carrier, T: Send + 'static> Slot<C, T> {
         Ok(())
     }
 
-    fn index(&self) -> Result<c_int, Error> {
+    pub(crate) fn index(&self) -> Result<c_int, Error> {
         if let Some(index) = self.index.get() {
             return Ok(*index);
         }

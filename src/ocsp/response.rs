@@ -43,6 +43,48 @@ impl OcspResponse {
         Ok(Self { der: der.into(), status: OcspResponseStatus::from_raw(status) })
     }
 
+    /// Takes over a response from C, which the caller owned: it is copied and freed, on failure too.
+    ///
+    /// # Safety
+    ///
+    /// `response` is a live `OCSP_RESPONSE` that the caller owns, and nobody else uses it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if it cannot be copied,
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) on an OpenSSL built with `no-ocsp`.
+    pub unsafe fn from_ptr(response: *mut sys::OCSP_RESPONSE) -> Result<Self, Error> {
+        // SAFETY: by this function's contract; it is ours, and freed once.
+        unsafe {
+            let owned = Owned::new("i2d_OCSP_RESPONSE", response, compat::OCSP_RESPONSE_free)?;
+            Self::copy_from_ptr(owned.as_ptr())
+        }
+    }
+
+    /// Copies a response of C's, which has no reference count to share it by.
+    ///
+    /// # Safety
+    ///
+    /// `response` is live, and nobody changes it during the call.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_ptr`](Self::from_ptr).
+    pub unsafe fn copy_from_ptr(response: *const sys::OCSP_RESPONSE) -> Result<Self, Error> {
+        compat::has_ocsp("i2d_OCSP_RESPONSE")?;
+        // SAFETY: by this function's contract.
+        Self::from_der(&unsafe { der_of(response) }?)
+    }
+
+    /// A copy for C, which then owns it.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_ptr`](Self::from_ptr).
+    pub fn into_ptr(self) -> Result<*mut sys::OCSP_RESPONSE, Error> {
+        into_c(&self)
+    }
+
     /// The response in DER, as it was parsed.
     #[doc(alias = "i2d_OCSP_RESPONSE")]
     pub fn as_der(&self) -> &[u8] {
@@ -125,6 +167,22 @@ pub struct OcspBasicResponse {
 }
 
 impl OcspBasicResponse {
+    /// Copies what a response of C's says. The certificates in it are shared.
+    ///
+    /// # Safety
+    ///
+    /// `basic` is live, nobody changes it during the call, nor ever a certificate in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`OcspResponse::basic`].
+    pub unsafe fn copy_from_ptr(basic: *mut sys::OCSP_BASICRESP) -> Result<Self, Error> {
+        compat::has_ocsp("OCSP_resp_get0")?;
+        error::clear();
+        // SAFETY: by this function's contract.
+        unsafe { Self::from_c(basic) }
+    }
+
     /// # Safety
     ///
     /// `basic` is live, and nobody changes it during the call.

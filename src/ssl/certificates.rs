@@ -135,7 +135,7 @@ unsafe extern "C" fn choose(ssl: *mut sys::SSL, _argument: *mut c_void) -> c_int
     // SAFETY: the object is live for the callback. The copy that SSL_dup makes has the trampoline but no state.
     let closure = unsafe { State::of(ssl) }.and_then(|state| state.callbacks().certificate.clone());
     // SAFETY: as above.
-    unsafe { choose_with(closure, ssl) }
+    unsafe { choose_with(closure.as_deref(), ssl) }
 }
 
 unsafe extern "C" fn answer(buffer: *mut c_char, size: c_int, _writing: c_int, ssl: *mut c_void) -> c_int {

@@ -1,12 +1,14 @@
 //! What a context that demands a verified name promises, whichever way its objects come to shake hands.
 
+use std::ffi::CStr;
+
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::call::Phase;
 use super::state::State;
 use super::{Role, SslRef};
-use crate::error::{Error, ErrorKind, VerifyError};
+use crate::error::{self, Error, ErrorKind, VerifyError};
 use crate::ffi::compat;
 
 /// What was to be verified when a handshake began: the names and a mail address, or nothing at all.
@@ -68,6 +70,51 @@ impl SslRef {
         Ok(())
     }
 
+    /// As [`vouch`](Self::vouch), of a handshake that C made.
+    pub(crate) fn vouch_for_c(&mut self, call: &'static str) -> Result<(), Error> {
+        State::of_mut(self)?;
+        // SAFETY: the object is live, and so is its state.
+        let state = unsafe { State::of(self.as_ptr()) };
+        if state.is_some_and(|state| self.is_guarded(state, Phase::Handshake)) {
+            self.vouch(call)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether what C verified, by settings that nobody here saw, is what is to be verified now.
+    fn judge_for_c(&self, call: &'static str, names: &[String]) -> Option<Error> {
+        // SAFETY: the object is live.
+        let callbacks = unsafe { State::of(self.as_ptr()) }.and_then(|state| state.context.as_ref());
+        if callbacks.is_some_and(|callbacks| callbacks.may_overrule()) {
+            return None;
+        }
+        let refuse = |error| Some(Error::new(ErrorKind::Verification(error), call));
+        let Some(certificate) = self.peer_certificate() else { return refuse(VerifyError::UNSPECIFIED) };
+        let result = self.verify_result();
+        if !result.is_ok() {
+            return refuse(result);
+        }
+        let param = self.verify_param();
+        let flags = param.host_flags().bits();
+        let hosts = param.hosts();
+        // SAFETY: the certificate is live, and its caches are filled under its lock; C reads so many bytes of the name.
+        let bears = |host: &CStr| unsafe {
+            let len = host.to_bytes().len();
+            sys::X509_check_host(certificate.as_ptr(), host.as_ptr(), len, flags, std::ptr::null_mut()) == 1
+        };
+        let is_host = hosts.is_empty() || hosts.iter().any(|host| bears(host));
+        let is_there = param.ip().is_none_or(|address| certificate.check_ip(address).unwrap_or(false));
+        error::clear();
+        let error = match (is_host, is_there) {
+            (true, true) => return None,
+            (false, _) => VerifyError::HOSTNAME_MISMATCH,
+            (true, false) => VerifyError::IP_ADDRESS_MISMATCH,
+        };
+        let detail = format!("C did not verify the name {}", names.join(", "));
+        refuse(error).map(|refusal| refusal.with_detail(detail))
+    }
+
     /// Makes sure, after a handshake, that it verified what it was to verify. If not, the object is dead.
     #[cold]
     pub(super) fn vouch(&mut self, call: &'static str) -> Result<(), Error> {
@@ -83,6 +130,9 @@ impl SslRef {
         if state.is_vouched() {
             return Ok(());
         }
+        let seen = state.saw_beginning();
+        let of_c = if seen || !verifies { None } else { self.judge_for_c(call, &names) };
+        let state = State::of_mut(self)?;
         let pledge = state.pledge();
         let refusal = if !verifies {
             None
@@ -96,7 +146,7 @@ impl SslRef {
         {
             return Err(changed(state, call));
         } else {
-            None
+            of_c
         };
         match refusal {
             None => {

@@ -43,6 +43,8 @@ pub(crate) struct State {
     /// The handshake that was finished verified what the context demands.
     vouched: AtomicBool,
     pledge: Mutex<Option<Pledge>>,
+    /// The handshake was under way already when that was noted: C began it.
+    late: AtomicBool,
     /// The verify parameters were lent for writing since that was noted.
     lent: AtomicBool,
     /// Contexts that the object had: libssl keeps pointers into them when it is switched to another.
@@ -86,6 +88,11 @@ impl State {
         self.ours.load(Ordering::Relaxed)
     }
 
+    /// C has the object, or had it: it decides about the session.
+    pub(super) fn set_theirs(&self) {
+        self.ours.store(false, Ordering::Relaxed);
+    }
+
     pub(crate) fn role(&self) -> Option<Role> {
         match self.role.load(Ordering::Relaxed) {
             1 => Some(Role::Client),
@@ -110,6 +117,7 @@ impl State {
     pub(super) fn begin(&self, pledge: Pledge) -> bool {
         self.vouched.store(false, Ordering::Relaxed);
         *lock(&self.pledge) = Some(pledge);
+        self.late.store(false, Ordering::Relaxed);
         self.lent.store(false, Ordering::Relaxed);
         self.used.swap(true, Ordering::Relaxed)
     }
@@ -119,6 +127,7 @@ impl State {
         self.used.store(true, Ordering::Relaxed);
         let noted = || {
             self.lent.store(false, Ordering::Relaxed);
+            self.late.store(true, Ordering::Relaxed);
             pledge.clone()
         };
         lock(&self.pledge).get_or_insert_with(noted).clone()
@@ -127,6 +136,11 @@ impl State {
     /// What the handshake was to verify, if it went through this crate.
     pub(super) fn pledge(&self) -> Option<Pledge> {
         lock(&self.pledge).clone()
+    }
+
+    /// Whether all of the handshake went through this crate, as far as what is to be verified goes.
+    pub(super) fn saw_beginning(&self) -> bool {
+        lock(&self.pledge).is_some() && !self.late.load(Ordering::Relaxed)
     }
 
     /// The verify parameters are lent for writing.
@@ -153,6 +167,11 @@ impl State {
         if contexts.iter().all(|kept| kept.as_ptr() != context.as_ptr()) {
             contexts.push(context.to_owned());
         }
+    }
+
+    /// The contexts that the object was switched away from.
+    pub(super) fn kept(&self) -> Vec<SslContext> {
+        lock(&self.contexts).clone()
     }
 
     pub(crate) fn is_poisoned(&self) -> bool {

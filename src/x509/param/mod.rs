@@ -102,6 +102,30 @@ impl X509VerifyParam {
         if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
     }
 
+    /// Takes over settings from C, which the caller owned.
+    ///
+    /// # Safety
+    ///
+    /// `param` is a live `X509_VERIFY_PARAM` that the caller owns, and that no other object has.
+    pub unsafe fn from_ptr(param: *mut sys::X509_VERIFY_PARAM) -> Self {
+        // SAFETY: by this function's contract.
+        unsafe { <Self as ForeignType>::from_ptr(param) }
+    }
+
+    /// Copies settings of C's, which have no reference count to share them by.
+    ///
+    /// # Safety
+    ///
+    /// `param` is live, and nobody changes it during the call.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_clone`](X509VerifyParamRef::try_clone).
+    pub unsafe fn copy_from_ptr(param: *mut sys::X509_VERIFY_PARAM) -> Result<Self, Error> {
+        // SAFETY: by this function's contract; the borrow ends with the call.
+        unsafe { X509VerifyParamRef::from_ptr(param) }.try_clone()
+    }
+
     /// The pointer, which stays owned by this object.
     pub fn as_ptr(&self) -> *mut sys::X509_VERIFY_PARAM {
         ForeignType::as_ptr(self)

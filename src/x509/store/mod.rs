@@ -56,6 +56,31 @@ impl X509Store {
         unsafe { <Self as ForeignType>::from_ptr(store) }
     }
 
+    /// Shares a store with C: takes one more reference, and leaves the caller's.
+    ///
+    /// # Safety
+    ///
+    /// `store` is a live `X509_STORE`, and nobody changes it any more.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot count it.
+    #[doc(alias = "X509_STORE_up_ref")]
+    pub unsafe fn share_from_ptr(store: *mut sys::X509_STORE) -> Result<Self, Error> {
+        error::clear();
+        // SAFETY: live by this function's contract.
+        if unsafe { ext::X509_STORE_up_ref(store) } != 1 {
+            return Err(Error::from_queue("X509_STORE_up_ref"));
+        }
+        // SAFETY: by this function's contract, with the reference that was taken just now.
+        Ok(unsafe { Self::from_ptr(store) })
+    }
+
+    /// The pointer, which stays owned by this object.
+    pub fn as_ptr(&self) -> *mut sys::X509_STORE {
+        ForeignType::as_ptr(self)
+    }
+
     /// Gives the reference to C.
     pub fn into_ptr(self) -> *mut sys::X509_STORE {
         ForeignType::into_ptr(self)
