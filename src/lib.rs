@@ -58,6 +58,7 @@ pub mod bio;
 pub mod connected;
 pub mod context;
 pub mod error;
+pub mod ex_data;
 pub mod ffi;
 pub mod handshake;
 #[cfg(feature = "openssl")]
@@ -65,6 +66,7 @@ mod interop;
 pub mod library;
 pub mod ocsp;
 pub mod poll;
+pub mod session;
 pub mod ssl;
 pub mod x509;
 
