@@ -300,7 +300,13 @@ macro_rules! setters {
 
 getters!(SslRef, Ssl, "SSL_get_ex_data", ext::SSL_get_app_data, "SSL_get_app_data");
 setters!(SslRef, Ssl, "SSL_set_ex_data", ext::SSL_set_app_data, "SSL_set_app_data");
-getters!(ContextSettings, SslContext, "SSL_CTX_get_ex_data", ext::SSL_CTX_get_app_data, "SSL_CTX_get_app_data");
+getters!(
+    ContextSettings,
+    SslContext,
+    "SSL_CTX_get_ex_data",
+    ext::SSL_CTX_get_app_data,
+    "SSL_CTX_get_app_data"
+);
 setters! {
     SslContextBuilderRef, SslContext, "SSL_CTX_set_ex_data", ext::SSL_CTX_set_app_data, "SSL_CTX_set_app_data"
 }

@@ -38,6 +38,20 @@ impl SslMethod {
         Self(unsafe { sys::TLS_server_method() })
     }
 
+    /// What C says the method is.
+    ///
+    /// # Safety
+    ///
+    /// `method` is one of the library's constants.
+    pub(crate) unsafe fn of_c(method: *const sys::SSL_METHOD) -> Self {
+        Self(method)
+    }
+
+    /// Whether it is one of those above, which all speak any version of TLS.
+    pub(crate) fn is_tls(self) -> bool {
+        [Self::tls(), Self::tls_client(), Self::tls_server()].contains(&self)
+    }
+
     /// The pointer, to a constant of the library.
     pub fn as_ptr(self) -> *const sys::SSL_METHOD {
         self.0

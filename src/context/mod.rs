@@ -71,7 +71,7 @@ pub use verify::{SslVerifyMode, VerifyView};
 pub use verify_clients::ClientVerification;
 pub use versions::ProtocolVersion;
 
-pub(crate) use callbacks::{Callbacks, run};
+pub(crate) use callbacks::{Callbacks, calling, run};
 pub(crate) use certificate_callback::{Choose as ChooseCertificate, choose_with};
 pub(crate) use passphrase::{Ask as AskPassphrase, answer_with};
 pub(crate) use security::{SecurityRule, is as is_security_callback};

@@ -17,6 +17,7 @@ mod handshake;
 mod io;
 mod name;
 mod nid;
+mod object;
 mod peer;
 mod post_handshake;
 mod randoms;
@@ -185,7 +186,7 @@ impl SslRef {
 unsafe fn free(ssl: *mut sys::SSL) {
     // SAFETY: the object is live until SSL_free below, and so are its context and session (get0).
     unsafe {
-        if State::of(ssl).is_some_and(State::is_ours) {
+        if State::of(ssl).is_some_and(|state| state.is_ours() && !state.is_shared()) {
             let dead = SslRef::from_ptr(ssl).is_poisoned();
             if !dead && sys::SSL_is_init_finished(ssl) == 1 {
                 sys::SSL_set_shutdown(ssl, sys::SSL_get_shutdown(ssl) | sys::SSL_SENT_SHUTDOWN);
