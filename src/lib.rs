@@ -55,6 +55,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod bio;
+pub mod conf;
 pub mod connected;
 pub mod context;
 pub mod error;

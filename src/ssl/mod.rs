@@ -10,6 +10,7 @@ pub(crate) mod call;
 pub(crate) mod callbacks;
 mod certificates;
 mod ciphers;
+mod dh;
 mod exporter;
 mod groups;
 mod guard;
@@ -18,6 +19,7 @@ mod io;
 mod name;
 mod nid;
 mod object;
+mod options;
 mod peer;
 mod post_handshake;
 mod randoms;
@@ -30,6 +32,7 @@ mod store;
 mod transport;
 mod verify_param;
 mod versions;
+mod want;
 
 use std::fmt;
 

@@ -40,6 +40,8 @@ pub(crate) struct State {
     ocsp_refusal: Mutex<Option<OcspRefusal>>,
     /// The caller said that any name will do.
     any_name: AtomicBool,
+    /// The kernel may encrypt for the connection, though the option for it was cleared.
+    ktls: AtomicBool,
     /// A handshake has begun on the object, whatever became of it.
     used: AtomicBool,
     /// The handshake that was finished verified what the context demands.
@@ -114,6 +116,14 @@ impl State {
 
     pub(super) fn set_shared(&self) {
         self.shared.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn may_have_ktls(&self) -> bool {
+        self.ktls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_ktls(&self) {
+        self.ktls.store(true, Ordering::Relaxed);
     }
 
     /// A handshake has begun, perhaps without this crate.
