@@ -11,6 +11,7 @@ pub(crate) mod callbacks;
 mod certificates;
 mod ciphers;
 mod context;
+mod dh;
 mod exporter;
 mod groups;
 mod guard;
@@ -18,6 +19,8 @@ mod handshake;
 mod io;
 mod name;
 mod nid;
+mod object;
+mod options;
 mod peer;
 mod post_handshake;
 mod randoms;
@@ -31,6 +34,7 @@ mod store;
 mod transport;
 mod verify_param;
 mod versions;
+mod want;
 
 use std::fmt;
 
@@ -275,7 +279,7 @@ impl SslRef {
 unsafe fn free(ssl: *mut sys::SSL) {
     // SAFETY: the object is live until SSL_free below, and so are its context and session (get0).
     unsafe {
-        if State::of(ssl).is_some_and(State::is_ours) {
+        if State::of(ssl).is_some_and(|state| state.is_ours() && !state.is_shared()) {
             let dead = SslRef::from_ptr(ssl).is_poisoned();
             if !dead && sys::SSL_is_init_finished(ssl) == 1 {
                 sys::SSL_set_shutdown(ssl, sys::SSL_get_shutdown(ssl) | sys::SSL_SENT_SHUTDOWN);
