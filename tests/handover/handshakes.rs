@@ -1,6 +1,7 @@
 //! Handshakes that change hands at every point where they can be suspended.
 
 use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -304,9 +305,9 @@ fn what_rust_began_over_a_socket_c_ends_and_closes() {
             ours.set_nonblocking(true).unwrap();
             // What is not owned stays the caller's.
             let kept = (!owned).then(|| ours.try_clone().unwrap());
-            let leaked: &'static _ = Box::leak(Box::new(kept));
-            let socket = match leaked {
-                Some(kept) => Socket::borrowed(std::os::fd::AsFd::as_fd(kept)),
+            let socket = match &kept {
+                // SAFETY: it stays open until the object is freed.
+                Some(kept) => Socket::borrowed(unsafe { BorrowedFd::borrow_raw(kept.as_raw_fd()) }),
                 None => Socket::new(ours),
             };
             let Err(HandshakeError::WantRead(handshake)) = client_ssl(&client_context).connect(socket) else {
