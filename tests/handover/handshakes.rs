@@ -405,11 +405,11 @@ fn a_handshake_that_failed_in_c_is_dead_here() {
         let mut world = World::new(version, Role::Client, Under::Pair(17_000));
         c_shakes(world.subject);
         world.wire.move_all();
-        // The client is no server.
-        // SAFETY: the object is live; SSL_write with bytes that are no TLS goes to its BIO.
+        // A handshake message that there is not.
+        // SAFETY: the object is live, and lends its BIO, to which the bytes go.
         unsafe {
             let bio = sys::SSL_get_wbio(world.peer);
-            sys::BIO_write(bio, b"220 mail ESMTP\r\n".as_ptr().cast(), 16);
+            sys::BIO_write(bio, b"\x16\x03\x03\x00\x04\xff\x00\x00\x00".as_ptr().cast(), 9);
         }
         world.wire.move_all();
         assert_eq!(c_shakes(world.subject), None);
