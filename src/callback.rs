@@ -35,6 +35,8 @@ use crate::context::{
 use crate::context::{
     choose_with, decide_hello_with, decide_name_with, judge_chain_for_c, judge_one_for_c, run, select_with,
 };
+use crate::error::{Error, ErrorKind};
+use crate::ffi::panics;
 use crate::ssl::SslRef;
 
 /// Runs `body`, and answers `failure` if it panics: for any `extern "C"` function that C calls from within OpenSSL.
@@ -49,6 +51,42 @@ use crate::ssl::SslRef;
 /// ```
 pub fn contain<T>(failure: T, body: impl FnOnce() -> T) -> T {
     run(body).unwrap_or(failure)
+}
+
+/// Runs `body`, and answers what it returns, or `failure`: for an `extern "C"` function that C calls in place of a C function
+/// which reports by the error queue. An error is [put](Error::put) into the queue, for the caller to find. If `body` panics,
+/// an entry there says so, and the panic goes no further than in a callback.
+///
+/// ```
+/// use std::ffi::c_int;
+///
+/// use libssl::error::ErrorStack;
+/// use libssl::{SslContext, SslContextBuilderRef, callback};
+///
+/// /// In place of a C function that answers 1 or 0.
+/// unsafe extern "C" fn set_up(context: *mut libssl::ffi::SSL_CTX) -> c_int {
+///     callback::answer(0, || {
+///         // SAFETY: C lends a context that it has just made.
+///         let builder = unsafe { SslContextBuilderRef::from_ptr_mut(context) };
+///         builder.set_cipher_list("NONSENSE")?;
+///         Ok(1)
+///     })
+/// }
+///
+/// let context = SslContext::client()?.into_ptr();
+/// assert_eq!(unsafe { set_up(context) }, 0);
+/// assert!(!ErrorStack::drain().is_empty());
+/// # drop(unsafe { SslContext::from_ptr(context) });
+/// # Ok::<(), libssl::Error>(())
+/// ```
+pub fn answer<T>(failure: T, body: impl FnOnce() -> Result<T, Error>) -> T {
+    let error = match panics::contain(body) {
+        Some(Ok(answer)) => return answer,
+        Some(Err(error)) => error,
+        None => Error::new(ErrorKind::Unspecified, "a function written in Rust").with_detail("it panicked"),
+    };
+    error.put();
+    failure
 }
 
 /// Runs `body` with a view of the object that C passed to a callback (for info, messages, key log, security and the like),

@@ -46,8 +46,14 @@ impl Connected<Existing> {
     ///
     /// # Errors
     ///
-    /// As [`adopt`](Self::adopt).
+    /// As [`adopt`](Self::adopt), and [`ErrorKind::NotReady`] where kernel TLS sends from the very buffer that C gave: there
+    /// C finishes its write itself.
     pub fn adopt_writing(ssl: Ssl, data: &[u8]) -> Result<Self, HandshakeFailure<Existing>> {
+        if !data.is_empty() && ssl.keeps_write_buffer() {
+            let refusal = Error::new(ErrorKind::NotReady, "SSL_write")
+                .with_detail("kernel TLS sends from the buffer of the first call");
+            return Err(HandshakeFailure::new(refusal, ssl, Existing));
+        }
         let mut connected = Self::adopt_any(ssl)?;
         connected.pending.extend_from_slice(data);
         Ok(connected)

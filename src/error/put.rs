@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char, c_int, c_ulong};
 use std::sync::OnceLock;
 
 use openssl_sys as sys;
+use openssl_sys_ext as ext;
 
 use super::{Error, ErrorKind, ErrorStack, SslError};
 use crate::ffi::{errno, strings};
@@ -124,7 +125,9 @@ fn library() -> c_int {
     TEXTS
         .get_or_init(|| {
             // SAFETY: counts up a number of the library's.
-            let library = unsafe { sys::ERR_get_next_error_library() };
+            let next = || unsafe { sys::ERR_get_next_error_library() };
+            // The first one is what applications take without asking.
+            let library = Some(next()).filter(|first| *first != ext::ERR_LIB_USER).unwrap_or_else(next);
             let entry = |reason: c_int, text: &'static CStr| sys::ERR_STRING_DATA {
                 error: pack(library, reason),
                 string: text.as_ptr(),

@@ -15,7 +15,8 @@ impl Handshake<Existing> {
     ///
     /// What C set is C's to answer for. Where the context is one of this crate's that demands the peer's name, the handshake
     /// only ends with a connection if what C verified is the peer that was to be verified: see
-    /// [`Connected::adopt`](crate::Connected::adopt).
+    /// [`Connected::adopt`](crate::Connected::adopt). Where C's call failed, OpenSSL does not always know it any more:
+    /// C says so by [`mark_failed`](crate::SslRef::mark_failed).
     ///
     /// # Errors
     ///

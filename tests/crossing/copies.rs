@@ -61,6 +61,7 @@ fn a_pkcs_12_file_is_copied_lent_and_given_back() {
         let key = libssl::x509::PKey::from_pem(pki().localhost.key_pem.as_bytes(), None).unwrap();
         (key, certificate())
     };
+    // Without encryption and MAC, for which FIPS 140 has no algorithm.
     // SAFETY: the key and the certificate are live, and C takes references of its own; the file is this test's.
     unsafe {
         let c = sys::PKCS12_create(
@@ -69,10 +70,10 @@ fn a_pkcs_12_file_is_copied_lent_and_given_back() {
             key.as_ptr(),
             certificate.as_ptr(),
             std::ptr::null_mut(),
+            -1,
+            -1,
             0,
-            0,
-            1000,
-            1000,
+            -1,
             0,
         );
         assert!(!c.is_null());
@@ -81,7 +82,7 @@ fn a_pkcs_12_file_is_copied_lent_and_given_back() {
         let ours = Pkcs12::from_ptr(c);
         drop(ours);
         let back = copy.into_ptr();
-        assert!(Pkcs12Ref::from_ptr(back).has_mac());
+        assert!(!Pkcs12Ref::from_ptr(back).has_mac());
         sys::PKCS12_free(back);
     }
 }

@@ -1,6 +1,7 @@
 //! Handshakes that change hands at every point where they can be suspended.
 
 use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -304,9 +305,9 @@ fn what_rust_began_over_a_socket_c_ends_and_closes() {
             ours.set_nonblocking(true).unwrap();
             // What is not owned stays the caller's.
             let kept = (!owned).then(|| ours.try_clone().unwrap());
-            let leaked: &'static _ = Box::leak(Box::new(kept));
-            let socket = match leaked {
-                Some(kept) => Socket::borrowed(std::os::fd::AsFd::as_fd(kept)),
+            let socket = match &kept {
+                // SAFETY: it stays open until the object is freed.
+                Some(kept) => Socket::borrowed(unsafe { BorrowedFd::borrow_raw(kept.as_raw_fd()) }),
                 None => Socket::new(ours),
             };
             let Err(HandshakeError::WantRead(handshake)) = client_ssl(&client_context).connect(socket) else {
@@ -404,11 +405,11 @@ fn a_handshake_that_failed_in_c_is_dead_here() {
         let mut world = World::new(version, Role::Client, Under::Pair(17_000));
         c_shakes(world.subject);
         world.wire.move_all();
-        // The client is no server.
-        // SAFETY: the object is live; SSL_write with bytes that are no TLS goes to its BIO.
+        // A handshake message that there is not.
+        // SAFETY: the object is live, and lends its BIO, to which the bytes go.
         unsafe {
             let bio = sys::SSL_get_wbio(world.peer);
-            sys::BIO_write(bio, b"220 mail ESMTP\r\n".as_ptr().cast(), 16);
+            sys::BIO_write(bio, b"\x16\x03\x03\x00\x04\xff\x00\x00\x00".as_ptr().cast(), 9);
         }
         world.wire.move_all();
         assert_eq!(c_shakes(world.subject), None);
