@@ -258,6 +258,8 @@ fn a_configuration_that_cannot_be_carried_out_tells_its_file() {
         // C itself passes over this one.
         "openssl_conf = all\n[all]\nproviders = p\n[p]\nno-such-provider = it\ndefault = it\n[it]\nactivate = 1\n",
         "openssl_conf = all\n[all]\nproviders = p\n[p]\nmine = it\n[it]\nidentity = no-such-provider\n1.activate = on\n",
+        "openssl_conf = all\n[all]\nprov = p\n[p]\nno-such-provider = it\ndefault = it\n[it]\nactivate = 1\n",
+        "openssl_conf = all\n[all]\nproviders = p\n[p]\nno-such-provider = it\ndefault = it\n[it]\nactivate = 0\n1.activate = 1\n",
     ] {
         let error = load(text).expect_err("a bad file");
         assert_eq!(error.kind(), ErrorKind::Refused, "{text}: {error}");
@@ -290,6 +292,11 @@ fn a_configuration_may_not_reach_beyond_its_context() {
         let error = load(&text).expect_err("a setting of the process");
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains(name), "{error}");
+    }
+    // C takes each beginning of a name for the name.
+    for name in ["ssl", "s", "oid", "st", "stbl.mine", "engine", ".x", "e.x"] {
+        let text = format!("openssl_conf = all\n[all]\n{name} = x\n[x]\na = 1.2.3\n");
+        assert_eq!(load(&text).expect_err(name).kind(), ErrorKind::InvalidInput, "{name}");
     }
     // Elsewhere they are names like others.
     load("oid_section = x\nopenssl_conf = all\n[all]\n[x]\nssl_conf = y\n").expect("nothing to load");
@@ -513,6 +520,12 @@ fn the_suite_runs_under_fips_where_it_is_meant_to() {
         }
         let error = SslContext::builder(SslMethod::tls()).expect("TLS").set_groups_list("X25519");
         error.expect_err("it is not approved");
+        let mut with_legacy = LibContext::builder().expect("a context");
+        for provider in ["base", "legacy"] {
+            with_legacy.load_provider(provider).expect("a provider");
+        }
+        let state = with_legacy.build().fips().expect("a state");
+        assert!(!state.required && !state.enforced, "{state:?}");
     } else {
         assert!(!state.required && !state.enforced, "{state:?}");
     }

@@ -282,7 +282,7 @@ impl LibContext {
         Ok(count)
     }
 
-    /// Whether a provider is loaded and works.
+    /// Whether a provider is loaded. Whether it works, its [`running`](ProviderInfo::running) says.
     ///
     /// C: [`OSSL_PROVIDER_available(3)`](https://docs.openssl.org/master/man3/OSSL_PROVIDER/)
     #[doc(alias = "OSSL_PROVIDER_available")]

@@ -26,7 +26,7 @@ impl SslRef {
     ///
     /// [`ErrorKind::NotReady`] once a handshake has begun, where libssl may have pointers into the certificates that the
     /// object would lose; [`ErrorKind::InvalidInput`] and [`ErrorKind::Refused`] as there, and
-    /// [`ErrorKind::InvalidInput`] also for a context that demands the peer's name where the first one did not.
+    /// [`ErrorKind::InvalidInput`] also for a context that demands the peer's name, or judges stapled OCSP responses, where the first one did not.
     ///
     /// C: [`SSL_set_SSL_CTX(3)`](https://docs.openssl.org/master/man3/SSL_set_SSL_CTX/)
     #[doc(alias = "SSL_set_SSL_CTX")]
