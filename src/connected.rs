@@ -1,5 +1,6 @@
 //! A connection whose handshake is done: [`Connected`].
 
+mod crossing;
 mod post_handshake;
 
 use std::fmt;
@@ -11,7 +12,7 @@ use crate::bio::Channel;
 use crate::error::{Error, ErrorKind, SslError, Want};
 use crate::ffi::panics;
 use crate::handshake::{Handshake, Link};
-use crate::ssl::{ShutdownResult, ShutdownState, Ssl, SslRef};
+use crate::ssl::{Modes, ShutdownResult, ShutdownState, Ssl, SslRef};
 
 /// The most that one call writes: a TLS record's worth.
 const CHUNK: usize = 16 * 1024;
@@ -45,6 +46,8 @@ pub struct Connected<C: Channel> {
     pending_on: Option<Want>,
     want: Option<Want>,
     close_notify: CloseNotify,
+    /// The modes that were set for this, and were not before.
+    modes: Modes,
 }
 
 /// How far our close_notify is.
@@ -56,6 +59,8 @@ enum CloseNotify {
     Suspended,
     /// The channel has it, and is still to be flushed.
     Unflushed,
+    /// C began to send it: libssl may hold it still.
+    Elsewhere,
 }
 
 /// How far [`Connected::shutdown`] came.
@@ -89,7 +94,7 @@ pub struct Parts<C> {
 
 impl<C: Channel> Connected<C> {
     pub(crate) fn new(mut link: Link<C>) -> Self {
-        link.ssl.allow_moving_partial_writes();
+        let modes = link.ssl.allow_moving_partial_writes();
         Self {
             link,
             pending: Vec::new(),
@@ -97,6 +102,7 @@ impl<C: Channel> Connected<C> {
             pending_on: None,
             want: None,
             close_notify: CloseNotify::Settled,
+            modes,
         }
     }
 
@@ -195,6 +201,7 @@ impl<C: Channel> Connected<C> {
     /// As [`into_parts`](Self::into_parts), and what libssl holds is lost.
     pub fn into_parts_discarding(self) -> Parts<C> {
         let Link { mut ssl, held } = self.link;
+        ssl.clear_modes(self.modes);
         let (channel, read_ahead) = C::detach(held, &mut ssl);
         Parts { ssl, channel, read_ahead }
     }
@@ -313,6 +320,10 @@ impl<C: Channel> Connected<C> {
                 ShutdownResult::Sent => ShutdownProgress::Sent,
                 ShutdownResult::Complete => ShutdownProgress::Complete,
             });
+        }
+        if self.close_notify == CloseNotify::Elsewhere {
+            self.link.ssl.finish_close_notify()?;
+            self.close_notify = CloseNotify::Unflushed;
         }
         self.flush_close_notify()?;
         if state.contains(ShutdownState::RECEIVED) {

@@ -1,6 +1,8 @@
 //! The handshake as a value: [`Ssl::connect`] and [`Ssl::accept`] give a [`Connected`], a [`Handshake`] that waits for
 //! something, or a [`HandshakeFailure`] that says why.
 
+mod crossing;
+
 use std::{fmt, io};
 
 use openssl_sys_ext as ext;
@@ -304,6 +306,10 @@ impl<C: Channel> HandshakeError<C> {
 }
 
 impl<C: Channel> HandshakeFailure<C> {
+    pub(crate) fn new(error: Error, ssl: Ssl, channel: C) -> Self {
+        Self { error, ssl, channel }
+    }
+
     /// What went wrong.
     pub fn error(&self) -> &Error {
         &self.error

@@ -45,7 +45,9 @@
 //! | [`x509`] | certificates, keys, revocation lists and stores, as far as TLS needs them |
 //! | [`ocsp`] | asking whether a certificate is revoked, and judging the answer |
 //! | [`library`](mod@library) | the OpenSSL that runs, and library contexts |
-//! | [`ffi`] | the raw types |
+//! | [`ex_data`] | data of the application in C's objects |
+//! | [`callback`] | what a Rust function needs that C registered as an OpenSSL callback |
+//! | [`ffi`] | the raw types, and how objects pass between C and Rust |
 //! | [`guide`] | for programs that come from C: what replaces each call |
 //!
 //! # Versions
@@ -56,9 +58,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod bio;
+pub mod callback;
+pub mod conf;
 pub mod connected;
 pub mod context;
 pub mod error;
+pub mod ex_data;
 pub mod ffi;
 pub mod guide;
 pub mod handshake;
@@ -67,6 +72,7 @@ mod interop;
 pub mod library;
 pub mod ocsp;
 pub mod poll;
+pub mod session;
 pub mod ssl;
 pub mod x509;
 

@@ -1,4 +1,5 @@
-//! In a program whose `main` is C's, nobody has ignored SIGPIPE: which channels raise it, and how to live with it.
+//! Programs whose `main` is C's. Nobody has ignored SIGPIPE for them: which channels raise it, and how to live with it.
+//! And objects, callbacks and errors pass between both halves.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod c_program;
@@ -8,15 +9,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
 
-/// Runs the C program, whose argument picks the channel.
-fn run(channel: &str) -> ExitStatus {
+/// Runs the C program, whose argument picks what it does.
+fn run(task: &str) -> ExitStatus {
+    command(task).status().unwrap()
+}
+
+fn command(task: &str) -> Command {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c_main");
         let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c_main");
         c_program::build(&program, &[&here.join("main.c"), &rust_half()])
     });
-    Command::new(program).arg(channel).status().unwrap()
+    let mut command = Command::new(program);
+    command.arg(task);
+    command
 }
 
 /// The static library that Cargo makes of `tests/c_main/lib.rs`, beside the examples.
@@ -64,4 +71,34 @@ fn a_c_program_that_ignores_sigpipe_gets_an_error_from_a_socket() {
         return;
     }
     assert_eq!(run("socket-ignored").code(), Some(0));
+}
+
+#[test]
+fn c_and_rust_take_turns_on_one_handshake_and_connection() {
+    if is_sanitized() {
+        return;
+    }
+    assert_eq!(run("hand-over").code(), Some(0));
+}
+
+#[test]
+fn a_rust_panic_under_frames_of_c_alone_is_a_failure_that_c_sees() {
+    if is_sanitized() {
+        return;
+    }
+    let output = command("panic").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("at depth 0"), "it did panic");
+}
+
+#[test]
+fn c_prints_an_error_of_rusts_as_its_own() {
+    if is_sanitized() {
+        return;
+    }
+    let output = command("error").output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.contains(":libssl (Rust):PEM_read_bio_X509_AUX:input or output failed:"), "{printed}");
+    assert!(printed.contains("/there is no such file"), "{printed}");
 }

@@ -34,6 +34,22 @@ impl Bio {
         unsafe { <Self as ForeignType>::from_ptr(bio) }
     }
 
+    /// Shares a BIO with C: takes one more reference, and leaves the caller's.
+    ///
+    /// # Safety
+    ///
+    /// `bio` is a live BIO, and nobody else uses it, nor what hangs behind it, while this crate does.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] if OpenSSL cannot count it.
+    #[doc(alias = "BIO_up_ref")]
+    pub unsafe fn share_from_ptr(bio: *mut sys::BIO) -> Result<Self, Error> {
+        error::clear();
+        // SAFETY: by this function's contract.
+        unsafe { Self::share(bio) }
+    }
+
     /// The pointer, which stays owned by this object.
     pub fn as_ptr(&self) -> *mut sys::BIO {
         ForeignType::as_ptr(self)

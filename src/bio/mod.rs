@@ -21,6 +21,7 @@ mod core;
 mod existing;
 mod handle;
 mod method;
+mod owned;
 mod pair;
 mod socket;
 mod stream;
@@ -30,6 +31,7 @@ mod tests;
 pub use ahead::ReadAhead;
 pub use existing::Existing;
 pub use handle::{Bio, BioRef};
+pub use owned::BioOwned;
 pub use pair::{Pair, PairMut};
 pub use socket::Socket;
 

@@ -276,6 +276,13 @@ impl Pair {
     }
 }
 
+impl Pair {
+    /// The half that the caller feeds and drains, for C, which then owns it.
+    pub(crate) fn into_outer_ptr(self) -> *mut sys::BIO {
+        self.outer.into_ptr()
+    }
+}
+
 impl PairMut<'_> {
     /// As [`Pair::feed`].
     pub fn feed(&mut self, data: &[u8]) -> usize {

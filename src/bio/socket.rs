@@ -2,7 +2,9 @@
 
 use std::ffi::c_long;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::ptr;
 
 use openssl_sys as sys;
 
@@ -124,6 +126,16 @@ unsafe impl Send for SocketHeld<'_> {}
 // SAFETY: a shared reference lends the descriptor only.
 unsafe impl Sync for SocketHeld<'_> {}
 
+impl<'fd> SocketHeld<'fd> {
+    /// Both parts. The BIO keeps the descriptor.
+    pub(super) fn into_parts(self) -> (Bio, Socket<'fd>) {
+        let Self { bio, socket } = self;
+        let lease = ManuallyDrop::new(bio);
+        // SAFETY: the lease is not dropped, and its reference is moved out once.
+        (unsafe { ptr::read(&lease.0) }, socket)
+    }
+}
+
 /// The BIO's reference, which takes the descriptor away from whoever else still has the BIO.
 #[derive(Debug)]
 struct Lease(Bio);
@@ -205,6 +217,6 @@ fn keep_sigpipe_away(bio: &Bio, fd: i32) {
     };
     if is_socket {
         // SAFETY: the BIO is live; the command takes a number.
-        unsafe { sys::BIO_ctrl(bio.as_ptr(), BIO_C_SET_SEND_FLAGS, FLAGS, std::ptr::null_mut()) };
+        unsafe { sys::BIO_ctrl(bio.as_ptr(), BIO_C_SET_SEND_FLAGS, FLAGS, ptr::null_mut()) };
     }
 }

@@ -153,6 +153,13 @@ impl<T: Carried> StreamHeld<T> {
         unsafe { Core::flush_for_user(self.state.cast()) }
     }
 
+    /// Leaves the channel to the BIO, which frees it when it dies.
+    pub(super) fn leave(self) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `this` is not dropped, and the reference is moved out once. The state is the BIO's from here on.
+        drop(unsafe { ptr::read(&this.bio) });
+    }
+
     pub(super) fn into_channel(self) -> (T, Option<Buffer>) {
         let this = ManuallyDrop::new(self);
         method::forget_core(&this.bio);

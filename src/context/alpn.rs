@@ -117,6 +117,23 @@ unsafe extern "C" fn select(
     // SAFETY: the argument that was registered.
     let closure =
         unsafe { Callbacks::of_argument(context) }.and_then(|callbacks| callbacks.alpn_select.clone());
+    // SAFETY: C's own arguments.
+    unsafe { select_with(closure.as_deref(), ssl, out, out_len, offered, offered_len) }
+}
+
+/// Asks the closure, and answers C. Where it is missing, the handshake ends.
+///
+/// # Safety
+///
+/// C calls the ALPN callback of `ssl`, which is live, with these arguments.
+pub(crate) unsafe fn select_with(
+    closure: Option<impl for<'a> FnOnce(&SslRef, OfferedProtocols<'a>) -> AlpnDecision<'a>>,
+    ssl: *mut sys::SSL,
+    out: *mut *const c_uchar,
+    out_len: *mut c_uchar,
+    offered: *const c_uchar,
+    offered_len: c_uint,
+) -> c_int {
     let Some(closure) = closure else { return sys::SSL_TLSEXT_ERR_ALERT_FATAL };
     // SAFETY: C lends the peer's list until this function returns.
     let offered = unsafe { bytes::lend(offered, offered_len as usize) }.unwrap_or_default();

@@ -24,6 +24,8 @@ static SLOT: Slot<sys::SSL_CTX, Arc<Callbacks>> = Slot::new();
 pub(crate) struct Callbacks {
     /// The library context that the context was made in.
     pub(crate) lib: LibContext,
+    /// How many kinds of signatures its providers brought, where C goes wrong over that.
+    pub(super) signature_kinds: Option<usize>,
     /// A client does not begin a handshake without a name to verify.
     pub(crate) demands_name: bool,
     /// The store has other holders, and cannot tell so itself.
@@ -48,6 +50,12 @@ pub(crate) struct Callbacks {
 }
 
 impl Callbacks {
+    /// Whether a callback may accept what OpenSSL refuses of a peer.
+    pub(crate) fn may_overrule(&self) -> bool {
+        self.verify.as_ref().is_some_and(|decide| decide.overrides)
+            || self.chain.as_ref().is_some_and(|decide| decide.replaces)
+    }
+
     /// The callbacks of a context, if it has any.
     ///
     /// # Safety

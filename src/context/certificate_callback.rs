@@ -191,7 +191,7 @@ unsafe extern "C" fn choose(ssl: *mut sys::SSL, context: *mut c_void) -> c_int {
     let closure =
         unsafe { Callbacks::of_argument(context) }.and_then(|callbacks| callbacks.certificate.clone());
     // SAFETY: C passes a live object.
-    unsafe { choose_with(closure, ssl) }
+    unsafe { choose_with(closure.as_deref(), ssl) }
 }
 
 /// Asks the closure, and answers C. Where it is missing, the handshake ends.
@@ -199,7 +199,10 @@ unsafe extern "C" fn choose(ssl: *mut sys::SSL, context: *mut c_void) -> c_int {
 /// # Safety
 ///
 /// `ssl` is live, and in its certificate callback.
-pub(crate) unsafe fn choose_with(closure: Option<Choose>, ssl: *mut sys::SSL) -> c_int {
+pub(crate) unsafe fn choose_with(
+    closure: Option<impl FnOnce(&mut CertificateView<'_>) -> CertificateDecision>,
+    ssl: *mut sys::SSL,
+) -> c_int {
     // SAFETY: live by this function's contract.
     let mut view = CertificateView { ssl: unsafe { SslRef::from_ptr(ssl) } };
     match closure.and_then(|closure| run(|| closure(&mut view))) {

@@ -19,7 +19,7 @@ use crate::x509::{X509, X509Ref, stack};
 #[derive(Clone)]
 pub(super) struct Decide {
     closure: Arc<dyn Fn(&mut PeerChainView<'_>) -> bool + Send + Sync>,
-    replaces: bool,
+    pub(super) replaces: bool,
 }
 
 /// A peer's chain, in a callback that judges it as a whole.
@@ -167,6 +167,18 @@ impl PeerChainView<'_> {
         Ok(())
     }
 
+    fn new<'a>(store: *mut sys::X509_STORE_CTX, ssl: &'a SslRef) -> PeerChainView<'a> {
+        PeerChainView {
+            store,
+            ssl,
+            verified: None,
+            error_was_set: false,
+            suspension: Suspension::None,
+            left: ErrorStack::default(),
+            vouched: Vec::new(),
+        }
+    }
+
     /// Refuses, with the reason that was set, or one that says that the application refused.
     fn refuse(&mut self, detail: Option<&str>) -> c_int {
         if self.error().is_ok() || !(self.error_was_set || self.verified == Some(false)) {
@@ -248,23 +260,43 @@ impl SslContextBuilderRef {
 unsafe extern "C" fn judge(store: *mut sys::X509_STORE_CTX, context: *mut c_void) -> c_int {
     // SAFETY: C lends the context for this call.
     let Some(ssl) = (unsafe { ssl_of(store) }) else { return 0 };
-    let mut view = PeerChainView {
-        store,
-        ssl,
-        verified: None,
-        error_was_set: false,
-        suspension: Suspension::None,
-        left: ErrorStack::default(),
-        vouched: Vec::new(),
-    };
     // SAFETY: the argument that was registered. Where its table is missing, nothing is accepted.
-    let Some(callbacks) = (unsafe { Callbacks::of_argument(context) }) else { return view.refuse(None) };
-    let decide = callbacks.chain.clone();
-    let replaces = decide.as_ref().is_some_and(|decide| decide.replaces);
+    let Some(callbacks) = (unsafe { Callbacks::of_argument(context) }) else {
+        return PeerChainView::new(store, ssl).refuse(None);
+    };
+    let replaces = callbacks.chain.as_ref().is_some_and(|decide| decide.replaces);
+    let closure = callbacks.chain.as_ref().map(|decide| &*decide.closure);
+    judge_chain(store, ssl, replaces, closure, Some(&callbacks))
+}
+
+/// As the trampoline, for a callback that C registered.
+///
+/// # Safety
+///
+/// As [`ssl_of`].
+pub(crate) unsafe fn judge_for_c(
+    store: *mut sys::X509_STORE_CTX,
+    replaces: bool,
+    closure: impl FnOnce(&mut PeerChainView<'_>) -> bool,
+) -> c_int {
+    // SAFETY: by this function's contract.
+    let Some(ssl) = (unsafe { ssl_of(store) }) else { return 0 };
+    judge_chain(store, ssl, replaces, Some(closure), None)
+}
+
+/// Asks the closure, if there is one, and answers C.
+fn judge_chain(
+    store: *mut sys::X509_STORE_CTX,
+    ssl: &SslRef,
+    replaces: bool,
+    closure: Option<impl FnOnce(&mut PeerChainView<'_>) -> bool>,
+    callbacks: Option<&Callbacks>,
+) -> c_int {
+    let mut view = PeerChainView::new(store, ssl);
     if !replaces && view.verify().is_err() {
         return view.refuse(None);
     }
-    let accepted = decide.is_none_or(|decide| run(|| (decide.closure)(&mut view)) == Some(true));
+    let accepted = closure.is_none_or(|closure| run(|| closure(&mut view)) == Some(true));
     if !accepted || view.suspension == Suspension::Forbidden {
         return view.refuse(None);
     }
@@ -272,7 +304,9 @@ unsafe extern "C" fn judge(store: *mut sys::X509_STORE_CTX, context: *mut c_void
         // What was overruled is not what a later failure is about.
         forget_refusal(ssl);
     }
-    if let Some(pinned) = &callbacks.pins {
+    if let Some((callbacks, pinned)) =
+        callbacks.and_then(|callbacks| Some((callbacks, callbacks.pins.as_ref()?)))
+    {
         let fits = |certificate: &X509Ref| pins::fit(pinned, certificate, callbacks.lib);
         // The handshake proves the peer's own key; that a CA's counts is OpenSSL's to say, for its certificate is public.
         let fits = view.certificate().is_some_and(fits) || view.vouched.iter().any(|it| fits(it));

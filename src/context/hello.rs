@@ -209,6 +209,20 @@ unsafe extern "C" fn decide(ssl: *mut sys::SSL, alert: *mut c_int, context: *mut
     // SAFETY: the argument that was registered.
     let closure =
         unsafe { Callbacks::of_argument(context) }.and_then(|callbacks| callbacks.client_hello.clone());
+    // SAFETY: C's own arguments.
+    unsafe { decide_with(closure.as_deref(), ssl, alert) }
+}
+
+/// Asks the closure, and answers C. Where it is missing, the handshake ends.
+///
+/// # Safety
+///
+/// C calls the ClientHello callback of `ssl`, which is live, with these arguments.
+pub(crate) unsafe fn decide_with(
+    closure: Option<impl FnOnce(&mut ClientHello<'_>) -> ClientHelloDecision>,
+    ssl: *mut sys::SSL,
+    alert: *mut c_int,
+) -> c_int {
     // SAFETY: the object is live for the callback.
     let mut hello = ClientHello { ssl: unsafe { SslRef::from_ptr(ssl) } };
     let refusal = match closure.and_then(|closure| run(|| closure(&mut hello))) {

@@ -13,6 +13,7 @@ mod chain;
 mod chain_callback;
 mod ciphers;
 mod client_certificate;
+mod ctrl;
 mod defaults;
 mod dh;
 mod groups;
@@ -31,8 +32,10 @@ mod post_handshake;
 mod protocols;
 mod read_ahead;
 mod security;
+mod session_cache;
 mod shutdown;
 mod sni;
+mod statistics;
 mod status;
 mod store;
 mod trust;
@@ -64,18 +67,29 @@ pub use options::{SslMode, SslOptions};
 pub use pins::SpkiPin;
 pub use protocols::{OfferedProtocols, ProtocolList, select_next_proto};
 pub use security::{SecurityOperation, SecurityQuestion};
+pub use session_cache::SessionCacheMode;
 pub use sni::{ServerNameDecision, ServerNameView};
+pub use statistics::SessionStatistics;
 pub use status::{StatusDecision, StatusRequest, StatusResponse, StatusVerdict};
 pub use trust::TrustAnchors;
 pub use verify::{SslVerifyMode, VerifyView};
 pub use verify_clients::ClientVerification;
 pub use versions::ProtocolVersion;
 
-pub(crate) use callbacks::{Callbacks, run};
+pub(crate) use alpn::select_with;
+pub(crate) use ca_names::{check_subjects_in, check_subjects_of};
+pub(crate) use callbacks::{Callbacks, calling, run};
 pub(crate) use certificate_callback::{Choose as ChooseCertificate, choose_with};
+pub(crate) use chain_callback::judge_for_c as judge_chain_for_c;
+pub(crate) use dh::demand_dh;
+pub(crate) use hello::decide_with as decide_hello_with;
 pub(crate) use passphrase::{Ask as AskPassphrase, answer_with};
 pub(crate) use security::{SecurityRule, is as is_security_callback};
+pub(crate) use sni::{decide_with as decide_name_with, switch};
+pub(crate) use verify::judge_for_c as judge_one_for_c;
 pub(crate) use verify::record as record_refusal;
+
+use crate::error::{self, Error};
 
 // `Send` and `Sync`: an SSL_CTX counts its references atomically and locks its session cache and store; nothing on
 // `&SslContextRef` writes anything else, and there is no setter: those stand on the builder, which has one owner.
@@ -119,11 +133,37 @@ impl SslContext {
     ///
     /// # Safety
     ///
-    /// `context` is a live `SSL_CTX` of which the caller owns one reference, and nobody changes its settings any more.
-    /// Its callbacks may be called, and what it holds freed, on every thread that it is moved to.
+    /// `context` is a live `SSL_CTX` of which the caller owns one reference, and nobody changes its settings any more, but
+    /// by the contract of [`SslContextBuilderRef::from_ptr_mut`]. Its callbacks may be called, and what it holds freed, on
+    /// every thread that it is moved to.
     pub unsafe fn from_ptr(context: *mut sys::SSL_CTX) -> Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignType>::from_ptr(context) }
+    }
+
+    /// Shares a context with C: takes one more reference, and leaves the caller's.
+    ///
+    /// # Safety
+    ///
+    /// `context` is a live `SSL_CTX`; the rest as [`from_ptr`](Self::from_ptr).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot count it.
+    #[doc(alias = "SSL_CTX_up_ref")]
+    pub unsafe fn share_from_ptr(context: *mut sys::SSL_CTX) -> Result<Self, Error> {
+        error::clear();
+        // SAFETY: live by this function's contract.
+        if unsafe { sys::SSL_CTX_up_ref(context) } != 1 {
+            return Err(Error::from_queue("SSL_CTX_up_ref"));
+        }
+        // SAFETY: by this function's contract, with the reference that was taken just now.
+        Ok(unsafe { Self::from_ptr(context) })
+    }
+
+    /// The pointer, which stays owned by this object.
+    pub fn as_ptr(&self) -> *mut sys::SSL_CTX {
+        ForeignType::as_ptr(self)
     }
 
     /// Gives the reference to C.
@@ -133,6 +173,27 @@ impl SslContext {
 }
 
 impl SslContextBuilder {
+    /// Takes over a context from C whose settings are still to be made, with the reference that the caller owned.
+    ///
+    /// # Safety
+    ///
+    /// `context` is a live `SSL_CTX` of which the caller owns the only reference, and nobody else uses it, nor a store in
+    /// it that C made. Its callbacks may be called, and what it holds freed, on every thread that it is moved to.
+    pub unsafe fn from_ptr(context: *mut sys::SSL_CTX) -> Self {
+        // SAFETY: by this function's contract.
+        unsafe { <Self as ForeignType>::from_ptr(context) }
+    }
+
+    /// The pointer, which stays owned by this object.
+    pub fn as_ptr(&self) -> *mut sys::SSL_CTX {
+        ForeignType::as_ptr(self)
+    }
+
+    /// Gives the reference to C.
+    pub fn into_ptr(self) -> *mut sys::SSL_CTX {
+        ForeignType::into_ptr(self)
+    }
+
     /// Freezes the settings.
     pub fn build(self) -> SslContext {
         let context = ForeignType::into_ptr(self);
@@ -146,8 +207,9 @@ impl SslContextRef {
     ///
     /// # Safety
     ///
-    /// `context` is live for `'a`, and nobody changes its settings for as long, nor while a clone of it lives. Its
-    /// callbacks may be called, and what it holds freed, on every thread that a clone is moved to.
+    /// `context` is live for `'a`, and nobody changes its settings for as long, nor while a clone of it lives, but by the
+    /// contract of [`SslContextBuilderRef::from_ptr_mut`]. Its callbacks may be called, and what it holds freed, on every
+    /// thread that a clone is moved to.
     pub unsafe fn from_ptr<'a>(context: *mut sys::SSL_CTX) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(context) }
@@ -160,12 +222,19 @@ impl SslContextRef {
 }
 
 impl SslContextBuilderRef {
-    /// Borrows a context of C's for changing its settings.
+    /// Borrows a context of C's for changing its settings. It may be in use: what is set counts for the objects that are
+    /// made from it later, as C documents it of each setting, and some of it (a store, a callback that C asks the context
+    /// for) for those that there are.
     ///
     /// # Safety
     ///
-    /// `context` is live for `'a`, and nobody else uses it for as long, nor an `SSL` that was made from it, nor a store in
-    /// it that C made.
+    /// `context` is live for `'a`. For as long nobody else uses it, nor an `SSL` that was made from it or switched to it,
+    /// nor a store in it that C made: no other thread does, no call on any of them is under way, so that this is not within
+    /// one of their callbacks, and nothing that they lent (a `&X509Ref`, a [`ContextSettings`]) is still borrowed. That
+    /// they are there, in C and as an [`SslContext`] or an [`Ssl`](crate::Ssl) here, does no harm.
+    ///
+    /// C has no lock around the settings. A server with several threads that cannot meet this makes another context, and
+    /// lets new connections have that one.
     pub unsafe fn from_ptr_mut<'a>(context: *mut sys::SSL_CTX) -> &'a mut Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr_mut(context) }

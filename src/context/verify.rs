@@ -44,7 +44,7 @@ type Closure = Arc<dyn Fn(&mut VerifyView<'_>) -> bool + Send + Sync>;
 #[derive(Clone)]
 pub(super) struct Decide {
     closure: Closure,
-    overrides: bool,
+    pub(super) overrides: bool,
 }
 
 /// One certificate of a chain that is being verified, in a verify callback.
@@ -298,13 +298,23 @@ extern "C" fn decide_each(preverified: c_int, store: *mut sys::X509_STORE_CTX) -
     let Some(ssl) = (unsafe { ssl_of(store) }) else { return 0 };
     // SAFETY: the object is live.
     let decide = unsafe { Callbacks::of_first(ssl.as_ptr()) }.and_then(|callbacks| callbacks.verify.clone());
+    let overrides = decide.as_ref().is_some_and(|decide| decide.overrides);
+    judge_one(preverified, store, ssl, overrides, decide.as_ref().map(|decide| &*decide.closure))
+}
+
+/// Asks a closure about one certificate, and answers C. Where it is missing, nothing is accepted.
+fn judge_one(
+    preverified: c_int,
+    store: *mut sys::X509_STORE_CTX,
+    ssl: &SslRef,
+    overrides: bool,
+    closure: Option<impl FnOnce(&mut VerifyView<'_>) -> bool>,
+) -> c_int {
     // 2 is a notice that policies are being checked, without a certificate.
     let preverified = preverified != 0;
     let mut view = VerifyView { store, ssl, preverified, error_was_set: false, suspension: Suspension::None };
-    let answer = decide.and_then(|decide| {
-        let answer = run(|| (decide.closure)(&mut view))?;
-        Some(answer && (preverified || decide.overrides))
-    });
+    let answer = closure.and_then(|closure| run(|| closure(&mut view)));
+    let answer = answer.map(|answer| answer && (preverified || overrides));
     if answer == Some(true) && view.suspension != Suspension::Forbidden {
         if !preverified {
             note_overruled(ssl, true);
@@ -323,6 +333,22 @@ extern "C" fn decide_each(preverified: c_int, store: *mut sys::X509_STORE_CTX) -
     }
     remember(ssl, store);
     0
+}
+
+/// As the trampoline, for a callback that C registered.
+///
+/// # Safety
+///
+/// As [`ssl_of`].
+pub(crate) unsafe fn judge_for_c(
+    preverified: c_int,
+    store: *mut sys::X509_STORE_CTX,
+    overrides: bool,
+    closure: impl FnOnce(&mut VerifyView<'_>) -> bool,
+) -> c_int {
+    // SAFETY: by this function's contract.
+    let Some(ssl) = (unsafe { ssl_of(store) }) else { return 0 };
+    judge_one(preverified, store, ssl, overrides, Some(closure))
 }
 
 /// Drops what was remembered of a refusal that did not stand.

@@ -8,6 +8,7 @@
 mod alert;
 mod crl_reason;
 mod ocsp;
+mod put;
 mod ssl_error;
 mod stack;
 mod verify;
@@ -15,9 +16,10 @@ mod verify;
 use std::ffi::c_int;
 use std::{fmt, io};
 
-pub use alert::Alert;
+pub use alert::{Alert, AlertLevel};
 pub use crl_reason::CrlReason;
 pub use ocsp::{OcspRefusal, OcspResponseStatus};
+pub use put::keep_queue;
 pub use ssl_error::{ErrorCode, SslError, Want};
 pub use stack::{ErrorStack, Reason};
 pub use verify::{VerifyError, VerifyFailure};
@@ -167,6 +169,10 @@ impl Error {
     pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
         self
+    }
+
+    pub(crate) fn has_detail(&self) -> bool {
+        self.0.detail.is_some()
     }
 
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {

@@ -44,6 +44,19 @@ impl ErrorStack {
         Self { newest }
     }
 
+    /// Copies everything from this thread's error queue, and leaves it there for whoever looks next. Marks that C set
+    /// (ERR_set_mark(3)) are lost.
+    ///
+    /// C: [`ERR_peek_error_all(3)`](https://docs.openssl.org/master/man3/ERR_get_error/)
+    #[doc(alias = "ERR_peek_error_all")]
+    #[doc(alias = "ERR_peek_error")]
+    #[doc(alias = "ERR_peek_last_error")]
+    pub fn peek() -> Self {
+        let stack = Self::drain();
+        stack.restore();
+        stack
+    }
+
     /// Puts the entries back into this thread's error queue, for C code to find.
     ///
     /// C: [`ERR_new(3)`](https://docs.openssl.org/master/man3/ERR_new/)

@@ -121,6 +121,21 @@ impl OcspCertId {
         unsafe { Self::from_c(id.as_ptr()) }
     }
 
+    /// Copies a name of C's.
+    ///
+    /// # Safety
+    ///
+    /// `id` is live, and nobody changes it during the call.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unspecified`] if it cannot be read, [`ErrorKind::Unsupported`] on an OpenSSL built with `no-ocsp`.
+    pub unsafe fn copy_from_ptr(id: *const sys::OCSP_CERTID) -> Result<Self, Error> {
+        compat::has_ocsp("OCSP_id_get0_info")?;
+        // SAFETY: by this function's contract.
+        unsafe { Self::from_c(id) }
+    }
+
     /// # Safety
     ///
     /// `id` is NULL, or live and unchanged for the call.

@@ -53,6 +53,51 @@ impl OcspRequest {
         Ok(request)
     }
 
+    /// Takes over a request from C, which the caller owned: it is copied and freed, on failure too.
+    ///
+    /// # Safety
+    ///
+    /// `request` is a live `OCSP_REQUEST` that the caller owns, and nobody else uses it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if it cannot be copied,
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) on an OpenSSL built with `no-ocsp`.
+    pub unsafe fn from_ptr(request: *mut sys::OCSP_REQUEST) -> Result<Self, Error> {
+        // SAFETY: by this function's contract; it is ours, and freed once.
+        unsafe {
+            let owned = Owned::new("i2d_OCSP_REQUEST", request, compat::OCSP_REQUEST_free)?;
+            Self::copy_from_ptr(owned.as_ptr())
+        }
+    }
+
+    /// Copies a request of C's, which has no reference count to share it by.
+    ///
+    /// # Safety
+    ///
+    /// `request` is live, and nobody changes it during the call.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_ptr`](Self::from_ptr).
+    pub unsafe fn copy_from_ptr(request: *const sys::OCSP_REQUEST) -> Result<Self, Error> {
+        compat::has_ocsp("i2d_OCSP_REQUEST")?;
+        // SAFETY: by this function's contract.
+        let der = c::encode("i2d_OCSP_REQUEST", |out| unsafe {
+            compat::i2d_OCSP_REQUEST(request.cast_mut(), out)
+        })?;
+        Self::from_der(&der)
+    }
+
+    /// A copy for C, which then owns it.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_ptr`](Self::from_ptr).
+    pub fn into_ptr(self) -> Result<*mut sys::OCSP_REQUEST, Error> {
+        self.to_c().map(Owned::into_ptr)
+    }
+
     /// The request in DER.
     #[doc(alias = "i2d_OCSP_REQUEST")]
     pub fn as_der(&self) -> &[u8] {

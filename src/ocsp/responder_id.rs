@@ -81,6 +81,30 @@ impl OcspResponderId {
         unsafe { Self::from_c(id.as_ptr()) }
     }
 
+    /// Copies a responder of C's.
+    ///
+    /// # Safety
+    ///
+    /// `id` is live, has a value, and nobody changes it during the call.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] if it cannot be copied, [`ErrorKind::Unsupported`] on an OpenSSL built with `no-ocsp`.
+    pub unsafe fn copy_from_ptr(id: *const ext::OCSP_RESPID) -> Result<Self, Error> {
+        compat::has_ocsp("i2d_OCSP_RESPID")?;
+        // SAFETY: by this function's contract.
+        unsafe { Self::from_c(id) }
+    }
+
+    /// A copy for C, which then owns it.
+    ///
+    /// # Errors
+    ///
+    /// As [`copy_from_ptr`](Self::copy_from_ptr).
+    pub fn into_ptr(self) -> Result<*mut ext::OCSP_RESPID, Error> {
+        self.to_c().map(Owned::into_ptr)
+    }
+
     /// # Safety
     ///
     /// `id` is live, and has a value.

@@ -1,5 +1,6 @@
 //! Responses: what a responder answers, and what a server staples.
 
+use std::ffi::c_int;
 use std::fmt;
 use std::ptr;
 use std::sync::Arc;
@@ -42,6 +43,48 @@ impl OcspResponse {
         // SAFETY: the response is live, and the call only reads it.
         let status = unsafe { compat::OCSP_response_status(response.as_ptr()) };
         Ok(Self { der: der.into(), status: OcspResponseStatus::from_raw(status) })
+    }
+
+    /// Takes over a response from C, which the caller owned: it is copied and freed, on failure too.
+    ///
+    /// # Safety
+    ///
+    /// `response` is a live `OCSP_RESPONSE` that the caller owns, and nobody else uses it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if it cannot be copied,
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) on an OpenSSL built with `no-ocsp`.
+    pub unsafe fn from_ptr(response: *mut sys::OCSP_RESPONSE) -> Result<Self, Error> {
+        // SAFETY: by this function's contract; it is ours, and freed once.
+        unsafe {
+            let owned = Owned::new("i2d_OCSP_RESPONSE", response, compat::OCSP_RESPONSE_free)?;
+            Self::copy_from_ptr(owned.as_ptr())
+        }
+    }
+
+    /// Copies a response of C's, which has no reference count to share it by.
+    ///
+    /// # Safety
+    ///
+    /// `response` is live, and nobody changes it during the call.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_ptr`](Self::from_ptr).
+    pub unsafe fn copy_from_ptr(response: *const sys::OCSP_RESPONSE) -> Result<Self, Error> {
+        compat::has_ocsp("i2d_OCSP_RESPONSE")?;
+        // SAFETY: by this function's contract.
+        Self::from_der(&unsafe { der_of(response) }?)
+    }
+
+    /// A copy for C, which then owns it.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_ptr`](Self::from_ptr).
+    pub fn into_ptr(self) -> Result<*mut sys::OCSP_RESPONSE, Error> {
+        into_c(&self)
     }
 
     /// The response in DER, as it was parsed.
@@ -124,9 +167,27 @@ pub struct OcspBasicResponse {
     responses: Vec<OcspSingleResponse>,
     certificates: Vec<X509>,
     nonce: Option<Vec<u8>>,
+    /// It or an answer in it has an extension that is critical and not known here.
+    demands_unknown: bool,
 }
 
 impl OcspBasicResponse {
+    /// Copies what a response of C's says. The certificates in it are shared.
+    ///
+    /// # Safety
+    ///
+    /// `basic` is live, nobody changes it during the call, nor ever a certificate in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`OcspResponse::basic`].
+    pub unsafe fn copy_from_ptr(basic: *mut sys::OCSP_BASICRESP) -> Result<Self, Error> {
+        compat::has_ocsp("OCSP_resp_get0")?;
+        error::clear();
+        // SAFETY: by this function's contract.
+        unsafe { Self::from_c(basic) }
+    }
+
     /// # Safety
     ///
     /// `basic` is live, and nobody changes it during the call.
@@ -147,9 +208,22 @@ impl OcspBasicResponse {
             });
             let responder =
                 OcspResponderId::of_basic(basic).map_err(|error| malformed("OCSP_resp_get0_id", error))?;
+            let extensions = (0..compat::OCSP_BASICRESP_get_ext_count(basic))
+                .map(|i| compat::OCSP_BASICRESP_get_ext(basic, i))
+                .chain((0..compat::OCSP_resp_count(basic)).flat_map(|i| {
+                    let single = compat::OCSP_resp_get0(basic, i);
+                    (0..compat::OCSP_SINGLERESP_get_ext_count(single))
+                        .map(move |i| compat::OCSP_SINGLERESP_get_ext(single, i))
+                }));
+            let demands_unknown = extensions.into_iter().any(|extension| is_unknown_demand(extension));
             error::clear();
-            Ok(Self { responder, produced_at, responses, certificates, nonce })
+            Ok(Self { responder, produced_at, responses, certificates, nonce, demands_unknown })
         }
+    }
+
+    /// Whether something in it is critical that nobody here knows.
+    pub(super) fn demands_unknown(&self) -> bool {
+        self.demands_unknown
     }
 
     /// Who says that it answers.
@@ -200,18 +274,24 @@ impl OcspBasicResponse {
         self.find_in(LibContext::default(), certificate, issuer)
     }
 
-    /// As [`find`](Self::find), with the hashes of a library context. A hash that it has not got names nothing.
+    /// As [`find`](Self::find), with the hashes of a library context. A hash that it has not got names nothing, and so does
+    /// the ninth kind of hash in one response.
     pub fn find_in(
         &self,
         lib: LibContext,
         certificate: &X509Ref,
         issuer: &X509Ref,
     ) -> Option<&OcspSingleResponse> {
+        // Nobody uses more, and each is looked for among all that the providers have.
+        const MOST_HASHES: usize = 8;
         let mut named: Vec<(&OcspHash, Option<OcspCertId>)> = Vec::new();
         let mut found: Option<&OcspSingleResponse> = None;
         for response in &self.responses {
             let hash = response.id.hash();
             if !named.iter().any(|(known, _)| *known == hash) {
+                if named.len() == MOST_HASHES {
+                    continue;
+                }
                 named.push((hash, OcspCertId::new_in(lib, certificate, issuer, hash).ok()));
             }
             let matches = named.iter().any(|(_, id)| id.as_ref() == Some(&response.id));
@@ -220,6 +300,25 @@ impl OcspBasicResponse {
             }
         }
         found
+    }
+}
+
+/// Whether an extension is critical, and none of those that may be passed over or that were looked at
+/// ([RFC 6960](https://www.rfc-editor.org/rfc/rfc6960#section-4.4)).
+///
+/// # Safety
+///
+/// `extension` is NULL, or live.
+unsafe fn is_unknown_demand(extension: *const sys::X509_EXTENSION) -> bool {
+    const KNOWN: [c_int; 3] =
+        [sys::NID_id_pkix_OCSP_Nonce, sys::NID_id_pkix_OCSP_CrlID, sys::NID_id_pkix_OCSP_archiveCutoff];
+    if extension.is_null() {
+        return false;
+    }
+    // SAFETY: live by this function's contract, and lends its type (get0).
+    unsafe {
+        sys::X509_EXTENSION_get_critical(extension) != 0
+            && !KNOWN.contains(&sys::OBJ_obj2nid(sys::X509_EXTENSION_get_object(extension.cast_mut())))
     }
 }
 

@@ -1,15 +1,17 @@
 //! What a context that demands a verified name promises, whichever way its objects come to shake hands.
 
+use std::ffi::CStr;
+
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::call::Phase;
 use super::state::State;
 use super::{Role, SslRef};
-use crate::error::{Error, ErrorKind, VerifyError};
+use crate::error::{self, Error, ErrorKind, VerifyError};
 use crate::ffi::compat;
 
-/// What was to be verified when a handshake began: the names, or nothing at all.
+/// What was to be verified when a handshake began: the names and a mail address, or nothing at all.
 pub(super) type Pledge = Option<Vec<String>>;
 
 impl SslRef {
@@ -43,13 +45,13 @@ impl SslRef {
             }
             return if in_init { Ok(()) } else { self.vouch(call) };
         }
-        let names = self.expected_names();
-        let (verifies, hides) = (self.verifies_peer(), self.hides_addresses());
+        let (names, expected) = (self.expected_names(), self.expected());
+        let (verifies, hides) = (self.verifies_peer(), self.hides_expected());
         let state = State::of_mut(self)?;
         if in_init && verifies && names.is_empty() && !state.accepts_any_name() {
             return Err(Error::new(ErrorKind::NoServerName, call));
         }
-        let pledge = verifies.then_some(names);
+        let pledge = verifies.then_some(expected);
         if in_before {
             // The session of a handshake before was verified against other names, perhaps, or not at all.
             let used = state.begin(pledge);
@@ -68,6 +70,51 @@ impl SslRef {
         Ok(())
     }
 
+    /// As [`vouch`](Self::vouch), of a handshake that C made.
+    pub(crate) fn vouch_for_c(&mut self, call: &'static str) -> Result<(), Error> {
+        State::of_mut(self)?;
+        // SAFETY: the object is live, and so is its state.
+        let state = unsafe { State::of(self.as_ptr()) };
+        if state.is_some_and(|state| self.is_guarded(state, Phase::Handshake)) {
+            self.vouch(call)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether what C verified, by settings that nobody here saw, is what is to be verified now.
+    fn judge_for_c(&self, call: &'static str, names: &[String]) -> Option<Error> {
+        // SAFETY: the object is live.
+        let callbacks = unsafe { State::of(self.as_ptr()) }.and_then(|state| state.context.as_ref());
+        if callbacks.is_some_and(|callbacks| callbacks.may_overrule()) {
+            return None;
+        }
+        let refuse = |error| Some(Error::new(ErrorKind::Verification(error), call));
+        let Some(certificate) = self.peer_certificate() else { return refuse(VerifyError::UNSPECIFIED) };
+        let result = self.verify_result();
+        if !result.is_ok() {
+            return refuse(result);
+        }
+        let param = self.verify_param();
+        let flags = param.host_flags().bits();
+        let hosts = param.hosts();
+        // SAFETY: the certificate is live, and its caches are filled under its lock; C reads so many bytes of the name.
+        let bears = |host: &CStr| unsafe {
+            let len = host.to_bytes().len();
+            sys::X509_check_host(certificate.as_ptr(), host.as_ptr(), len, flags, std::ptr::null_mut()) == 1
+        };
+        let is_host = hosts.is_empty() || hosts.iter().any(|host| bears(host));
+        let is_there = param.ip().is_none_or(|address| certificate.check_ip(address).unwrap_or(false));
+        error::clear();
+        let error = match (is_host, is_there) {
+            (true, true) => return None,
+            (false, _) => VerifyError::HOSTNAME_MISMATCH,
+            (true, false) => VerifyError::IP_ADDRESS_MISMATCH,
+        };
+        let detail = format!("C did not verify the name {}", names.join(", "));
+        refuse(error).map(|refusal| refusal.with_detail(detail))
+    }
+
     /// Makes sure, after a handshake, that it verified what it was to verify. If not, the object is dead.
     #[cold]
     pub(super) fn vouch(&mut self, call: &'static str) -> Result<(), Error> {
@@ -76,13 +123,16 @@ impl SslRef {
         if server || self.progress().0 {
             return Ok(());
         }
-        let names = self.expected_names();
+        let (names, expected) = (self.expected_names(), self.expected());
         let (verifies, anonymous) = (self.verifies_peer(), self.is_anonymous());
-        let hides = self.hides_addresses();
+        let hides = self.hides_expected();
         let state = State::of_mut(self)?;
         if state.is_vouched() {
             return Ok(());
         }
+        let seen = state.saw_beginning();
+        let of_c = if seen || !verifies { None } else { self.judge_for_c(call, &names) };
+        let state = State::of_mut(self)?;
         let pledge = state.pledge();
         let refusal = if !verifies {
             None
@@ -91,10 +141,12 @@ impl SslRef {
             Some(Error::new(kind, call).with_detail("the cipher has no certificate"))
         } else if names.is_empty() && !state.accepts_any_name() {
             Some(Error::new(ErrorKind::NoServerName, call))
-        } else if pledge.is_some_and(|pledge| pledge.as_ref() != Some(&names) || (hides && state.is_lent())) {
+        } else if pledge
+            .is_some_and(|pledge| pledge.as_ref() != Some(&expected) || (hides && state.is_lent()))
+        {
             return Err(changed(state, call));
         } else {
-            None
+            of_c
         };
         match refusal {
             None => {
@@ -113,9 +165,11 @@ impl SslRef {
         !self.expected_names().is_empty()
     }
 
-    /// Whether there may be more addresses than C tells: from 4.0 on it has several, and tells the first.
-    fn hides_addresses(&self) -> bool {
-        compat::running_version() >= 0x4000_0000 && self.verify_param().ip().is_some()
+    /// Whether there may be more addresses than C tells: from 4.0 on it has several, of hosts and of mailboxes, and tells
+    /// the first.
+    fn hides_expected(&self) -> bool {
+        let param = self.verify_param();
+        compat::running_version() >= 0x4000_0000 && (param.ip().is_some() || param.email().is_some())
     }
 
     fn verifies_peer(&self) -> bool {

@@ -1,11 +1,12 @@
 //! The handshake calls, as C has them.
 
 use openssl_sys as sys;
+use openssl_sys_ext as ext;
 
 use super::call::Phase;
 use super::state::State;
 use super::{Role, SslRef};
-use crate::error::SslError;
+use crate::error::{Error, SslError};
 
 impl SslRef {
     /// Shakes hands as a client, or goes on with it. On an object that was put into accept state, this is C's own
@@ -74,6 +75,14 @@ impl SslRef {
     pub(crate) fn chosen_role(&self) -> Option<Role> {
         // SAFETY: the object is live.
         unsafe { State::of(self.as_ptr()) }.and_then(State::role)
+    }
+
+    /// Notes the role of an object that C put into a handshake.
+    pub(crate) fn remember_present_role(&mut self) -> Result<(), Error> {
+        // SAFETY: the object is live, and the call only reads it.
+        let server = unsafe { ext::SSL_is_server(self.as_ptr()) } == 1;
+        State::of_mut(self)?.set_role(if server { Role::Server } else { Role::Client });
+        Ok(())
     }
 
     fn remember(&mut self, role: Role) {

@@ -1,12 +1,13 @@
 //! Reading, writing and shutting down, as C does it.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_long};
 
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::SslRef;
 use super::call::Phase;
+use super::state::State;
 use crate::error::SslError;
 
 /// How far SSL_shutdown(3) came.
@@ -164,17 +165,41 @@ impl SslRef {
 
     /// Lets a write that was suspended come again from another address, and one that sent a record be short:
     /// `Connected` keeps what was taken.
-    pub(crate) fn allow_moving_partial_writes(&mut self) {
+    pub(crate) fn allow_moving_partial_writes(&mut self) -> Modes {
         let mode = sys::SSL_MODE_ENABLE_PARTIAL_WRITE | sys::SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER;
         // SAFETY: the object is live and borrowed for writing.
-        unsafe { ext::SSL_set_mode(self.as_ptr(), mode) };
+        unsafe {
+            let before = ext::SSL_get_mode(self.as_ptr());
+            ext::SSL_set_mode(self.as_ptr(), mode);
+            Modes(mode & !before)
+        }
+    }
+
+    /// Takes modes away again: C may count on writes that are whole.
+    pub(crate) fn clear_modes(&mut self, modes: Modes) {
+        // SAFETY: the object is live and borrowed for writing.
+        unsafe { ext::SSL_clear_mode(self.as_ptr(), modes.0) };
+    }
+
+    /// Sends what libssl may still hold of a close_notify that C began, and reads nothing.
+    pub(crate) fn finish_close_notify(&mut self) -> Result<(), SslError> {
+        let ssl = self.as_ptr();
+        // SAFETY: the object is live and borrowed for writing. To an object that has seen both, SSL_shutdown only sends.
+        let _received = unsafe {
+            let restore = Flags { ssl, flags: sys::SSL_get_shutdown(ssl) };
+            sys::SSL_set_shutdown(ssl, sys::SSL_SENT_SHUTDOWN | sys::SSL_RECEIVED_SHUTDOWN);
+            restore
+        };
+        self.shutdown().map(drop)
     }
 
     /// Whether C goes on reading from the buffer of a suspended write's *first* call. With kTLS it does.
     pub(crate) fn keeps_write_buffer(&self) -> bool {
         // SAFETY: the object is live; its write BIO is NULL or live (get0).
         unsafe {
-            if ext::SSL_get_options(self.as_ptr()) & ENABLE_KTLS == 0 {
+            if ext::SSL_get_options(self.as_ptr()) & ENABLE_KTLS == 0
+                && !State::of(self.as_ptr()).is_some_and(State::may_have_ktls)
+            {
                 return false;
             }
             let bio = sys::SSL_get_wbio(self.as_ptr());
@@ -191,3 +216,20 @@ impl SslRef {
 }
 
 const ENABLE_KTLS: u64 = 1 << 3;
+
+/// Modes of an object.
+#[derive(Clone, Copy)]
+pub(crate) struct Modes(c_long);
+
+/// The shutdown flags of an object, put back when dropped, on an unwind too.
+struct Flags {
+    ssl: *mut sys::SSL,
+    flags: c_int,
+}
+
+impl Drop for Flags {
+    fn drop(&mut self) {
+        // SAFETY: the object outlives the call that made this.
+        unsafe { sys::SSL_set_shutdown(self.ssl, self.flags) };
+    }
+}

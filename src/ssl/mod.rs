@@ -10,6 +10,8 @@ pub(crate) mod call;
 pub(crate) mod callbacks;
 mod certificates;
 mod ciphers;
+mod context;
+mod dh;
 mod exporter;
 mod groups;
 mod guard;
@@ -17,10 +19,13 @@ mod handshake;
 mod io;
 mod name;
 mod nid;
+mod object;
+mod options;
 mod peer;
 mod post_handshake;
 mod randoms;
 mod security;
+mod session;
 mod sigalgs;
 pub(crate) mod state;
 mod states;
@@ -29,6 +34,7 @@ mod store;
 mod transport;
 mod verify_param;
 mod versions;
+mod want;
 
 use std::fmt;
 
@@ -50,10 +56,11 @@ pub use state::Role;
 pub use states::HandshakeState;
 pub use status::StatusType;
 
+pub(crate) use io::Modes;
 pub(crate) use status::{staple, staple_all};
 
 use crate::context::SslContextRef;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use state::State;
 
 // `Send`: an SSL has no tie to a thread (SSL_MODE_ASYNC, which has one, has no safe setter), and the callbacks and
@@ -77,7 +84,7 @@ impl Ssl {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate or initialise it.
+    /// [`ErrorKind::Refused`] if OpenSSL cannot allocate or initialise it.
     ///
     /// C: [`SSL_new(3)`](https://docs.openssl.org/master/man3/SSL_new/)
     #[doc(alias = "SSL_new")]
@@ -99,13 +106,51 @@ impl Ssl {
     ///
     /// Such an object is never marked as shut down when it is dropped: who made it decides about its session.
     ///
+    /// It may be in any state. Before its handshake, [`connect`](Self::connect) and [`accept`](Self::accept) begin it; in
+    /// the middle of one, [`Handshake::adopt`](crate::Handshake::adopt) goes on; after it, there is
+    /// [`Connected::adopt`](crate::Connected::adopt).
+    ///
     /// # Safety
     ///
     /// `ssl` is a live `SSL` of which the caller owns one reference, and nobody else uses it while this crate does.
     /// What its BIOs and callbacks hold may be used and freed on whichever thread the object is moved to.
+    /// `SSL_MODE_ASYNC` is not set on it. What a suspended write of C's was given stays as it is until that write is
+    /// finished. Nobody changes the settings of its context while it is used here, nor while a clone of what
+    /// [`context`](SslRef::context) lends lives.
+    ///
+    /// With OpenSSL 4.0, the names and addresses that it verifies were set on the object itself: C copies those of a context
+    /// into a new object without the NUL at their end, and here they are read up to that.
     pub unsafe fn from_ptr(ssl: *mut sys::SSL) -> Self {
         // SAFETY: by this function's contract.
-        unsafe { <Self as ForeignType>::from_ptr(ssl) }
+        unsafe {
+            if let Some(state) = State::of(ssl) {
+                state.set_theirs();
+            }
+            <Self as ForeignType>::from_ptr(ssl)
+        }
+    }
+
+    /// Shares an `SSL` with C: takes one more reference, and leaves the caller's.
+    ///
+    /// Whoever holds the other one finds the object as this one leaves it: mind which of the two is dropped last, for
+    /// that one frees it.
+    ///
+    /// # Safety
+    ///
+    /// `ssl` is a live `SSL`; the rest as [`from_ptr`](Self::from_ptr).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] if OpenSSL cannot count it.
+    #[doc(alias = "SSL_up_ref")]
+    pub unsafe fn share_from_ptr(ssl: *mut sys::SSL) -> Result<Self, Error> {
+        crate::error::clear();
+        // SAFETY: live by this function's contract.
+        if unsafe { ext::SSL_up_ref(ssl) } != 1 {
+            return Err(Error::from_queue("SSL_up_ref"));
+        }
+        // SAFETY: by this function's contract, with the reference that was taken just now.
+        Ok(unsafe { Self::from_ptr(ssl) })
     }
 
     /// The pointer, which stays owned by this object.
@@ -113,9 +158,14 @@ impl Ssl {
         ForeignType::as_ptr(self)
     }
 
-    /// Gives the object to C, with this reference.
+    /// Gives the object to C, with this reference and with the BIOs that it has. From now on it is C that decides about its
+    /// session, which SSL_free(3) takes out of the cache unless SSL_shutdown(3) came first.
     pub fn into_ptr(self) -> *mut sys::SSL {
         let ssl = self.as_ptr();
+        // SAFETY: the object is live.
+        if let Some(state) = unsafe { State::of(ssl) } {
+            state.set_theirs();
+        }
         std::mem::forget(self);
         ssl
     }
@@ -127,7 +177,7 @@ impl SslRef {
     /// # Safety
     ///
     /// `ssl` is live for `'a`, and nobody changes it for as long. What its BIOs and callbacks hold may be used on whichever
-    /// thread the reference is sent to.
+    /// thread the reference is sent to. With OpenSSL 4.0, its names are as for [`Ssl::from_ptr`].
     pub unsafe fn from_ptr<'a>(ssl: *mut sys::SSL) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(ssl) }
@@ -138,7 +188,8 @@ impl SslRef {
     /// # Safety
     ///
     /// `ssl` is live for `'a`, and nobody else uses it for as long. What its BIOs and callbacks hold may be used on
-    /// whichever thread the reference is sent to.
+    /// whichever thread the reference is sent to. `SSL_MODE_ASYNC` is not set on it. What a suspended write of C's was
+    /// given stays as it is until that write is finished. With OpenSSL 4.0, its names are as for [`Ssl::from_ptr`].
     pub unsafe fn from_ptr_mut<'a>(ssl: *mut sys::SSL) -> &'a mut Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr_mut(ssl) }
@@ -159,6 +210,49 @@ impl SslRef {
 }
 
 impl SslRef {
+    /// Marks the object as dead, for a failure that only C saw: C's SSL_get_error(3) said `SSL_ERROR_SSL` or
+    /// `SSL_ERROR_SYSCALL`, or C itself breaks the connection off. `why` is told by every later refusal, whose kind is
+    /// [`ErrorKind::Poisoned`].
+    ///
+    /// All I/O through this crate is refused from now on, so that no close_notify goes out, and the session is not resumed:
+    /// it is taken out of the cache. Nothing happens to an object that has not begun to shake hands. What C does to the
+    /// object itself is not stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] if there is no memory.
+    #[doc(alias = "SSL_CTX_remove_session")]
+    pub fn mark_failed(&mut self, why: &str) -> Result<(), Error> {
+        // SAFETY: the object is live, and the call only reads it.
+        if unsafe { ext::SSL_in_before(self.as_ptr()) } == 1 {
+            return Ok(());
+        }
+        let story = Error::new(ErrorKind::Unspecified, "SSL_get_error").with_detail(why);
+        State::of_mut(self)?.poison(Some(story));
+        self.forget_session();
+        Ok(())
+    }
+
+    /// Takes the session of a finished handshake out of the cache, and lets nobody resume it. One that was only offered again
+    /// is not to blame for a handshake that failed.
+    fn forget_session(&self) {
+        let ssl = self.as_ptr();
+        let mut none = [0_u8];
+        // SAFETY: the object is live, and so are its context and session (get0), which may be NULL.
+        unsafe {
+            let shook_hands = sys::SSL_get_finished(ssl, none.as_mut_ptr().cast(), 0) > 0
+                && sys::SSL_get_peer_finished(ssl, none.as_mut_ptr().cast(), 0) > 0;
+            if shook_hands {
+                let session = sys::SSL_get_session(ssl);
+                sys::SSL_CTX_remove_session(sys::SSL_get_SSL_CTX(ssl), session);
+                // The cache is that of the context which the object was made from.
+                for context in State::of(ssl).map(State::kept).unwrap_or_default() {
+                    sys::SSL_CTX_remove_session(context.as_ptr(), session);
+                }
+            }
+        }
+    }
+
     /// A panic went through the object's transport outside of C.
     pub(crate) fn poison_by_panic(&mut self) {
         if let Ok(state) = State::of_mut(self) {
@@ -185,17 +279,13 @@ impl SslRef {
 unsafe fn free(ssl: *mut sys::SSL) {
     // SAFETY: the object is live until SSL_free below, and so are its context and session (get0).
     unsafe {
-        if State::of(ssl).is_some_and(State::is_ours) {
+        if State::of(ssl).is_some_and(|state| state.is_ours() && !state.is_shared()) {
             let dead = SslRef::from_ptr(ssl).is_poisoned();
             if !dead && sys::SSL_is_init_finished(ssl) == 1 {
                 sys::SSL_set_shutdown(ssl, sys::SSL_get_shutdown(ssl) | sys::SSL_SENT_SHUTDOWN);
             }
-            // A session that was only offered again is not to blame for a handshake that failed.
-            let mut none = [0_u8];
-            let shook_hands = sys::SSL_get_finished(ssl, none.as_mut_ptr().cast(), 0) > 0
-                && sys::SSL_get_peer_finished(ssl, none.as_mut_ptr().cast(), 0) > 0;
-            if dead && shook_hands {
-                sys::SSL_CTX_remove_session(sys::SSL_get_SSL_CTX(ssl), sys::SSL_get_session(ssl));
+            if dead {
+                SslRef::from_ptr(ssl).forget_session();
             }
         }
         sys::SSL_free(ssl);

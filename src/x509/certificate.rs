@@ -170,6 +170,26 @@ impl X509 {
         unsafe { <Self as ForeignType>::from_ptr(certificate) }
     }
 
+    /// Shares a certificate with C: takes one more reference, and leaves the caller's.
+    ///
+    /// # Safety
+    ///
+    /// `certificate` is a live `X509`, and nobody changes it any more.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot count it.
+    #[doc(alias = "X509_up_ref")]
+    pub unsafe fn share_from_ptr(certificate: *mut sys::X509) -> Result<Self, Error> {
+        error::clear();
+        // SAFETY: live by this function's contract.
+        if unsafe { sys::X509_up_ref(certificate) } != 1 {
+            return Err(Error::from_queue("X509_up_ref"));
+        }
+        // SAFETY: by this function's contract, with the reference that was taken just now.
+        Ok(unsafe { Self::from_ptr(certificate) })
+    }
+
     /// The pointer, which stays owned by this object.
     pub fn as_ptr(&self) -> *mut sys::X509 {
         ForeignType::as_ptr(self)
@@ -186,7 +206,7 @@ impl X509Ref {
     ///
     /// # Safety
     ///
-    /// `certificate` is live for `'a`, and nobody changes it for as long.
+    /// `certificate` is live for `'a`, and nobody changes it for as long, nor while a clone of it lives.
     pub unsafe fn from_ptr<'a>(certificate: *mut sys::X509) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(certificate) }

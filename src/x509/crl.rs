@@ -168,6 +168,27 @@ impl X509Crl {
         }
     }
 
+    /// Shares a list with C: takes one more reference, and leaves the caller's.
+    ///
+    /// # Safety
+    ///
+    /// `crl` is a live `X509_CRL`, and nobody changes it any more. No other thread
+    /// uses it during this call.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot count it.
+    #[doc(alias = "X509_CRL_up_ref")]
+    pub unsafe fn share_from_ptr(crl: *mut sys::X509_CRL) -> Result<Self, Error> {
+        error::clear();
+        // SAFETY: live by this function's contract.
+        if unsafe { sys::X509_CRL_up_ref(crl) } != 1 {
+            return Err(Error::from_queue("X509_CRL_up_ref"));
+        }
+        // SAFETY: by this function's contract, with the reference that was taken just now.
+        Ok(unsafe { Self::from_ptr(crl) })
+    }
+
     /// The pointer, which stays owned by this object.
     pub fn as_ptr(&self) -> *mut sys::X509_CRL {
         ForeignType::as_ptr(self)
@@ -198,7 +219,8 @@ impl X509CrlRef {
     ///
     /// # Safety
     ///
-    /// `crl` is live for `'a`, and nobody changes it for as long. No other thread uses it during this call.
+    /// `crl` is live for `'a`, and nobody changes it for as long, nor while a clone of it lives. No other thread uses it
+    /// during this call.
     pub unsafe fn from_ptr<'a>(crl: *mut sys::X509_CRL) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe {

@@ -54,6 +54,26 @@ impl PKey {
         unsafe { <Self as ForeignType>::from_ptr(key) }
     }
 
+    /// Shares a key with C: takes one more reference, and leaves the caller's.
+    ///
+    /// # Safety
+    ///
+    /// `key` is a live `EVP_PKEY`, and nobody changes it any more.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot count it.
+    #[doc(alias = "EVP_PKEY_up_ref")]
+    pub unsafe fn share_from_ptr(key: *mut sys::EVP_PKEY) -> Result<Self, Error> {
+        error::clear();
+        // SAFETY: live by this function's contract.
+        if unsafe { sys::EVP_PKEY_up_ref(key) } != 1 {
+            return Err(Error::from_queue("EVP_PKEY_up_ref"));
+        }
+        // SAFETY: by this function's contract, with the reference that was taken just now.
+        Ok(unsafe { Self::from_ptr(key) })
+    }
+
     /// The pointer, which stays owned by this object.
     pub fn as_ptr(&self) -> *mut sys::EVP_PKEY {
         ForeignType::as_ptr(self)
@@ -70,7 +90,7 @@ impl PKeyRef {
     ///
     /// # Safety
     ///
-    /// `key` is live for `'a`, and nobody changes it for as long.
+    /// `key` is live for `'a`, and nobody changes it for as long, nor while a clone of it lives.
     pub unsafe fn from_ptr<'a>(key: *mut sys::EVP_PKEY) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(key) }

@@ -88,6 +88,21 @@ impl X509Name {
         unsafe { <Self as ForeignType>::from_ptr(name) }
     }
 
+    /// Copies a name of C's, which has no reference count to share it by.
+    ///
+    /// # Safety
+    ///
+    /// `name` is live, nobody changes it during the call, and it has been encoded since it was changed last.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if it cannot be copied.
+    #[doc(alias = "X509_NAME_dup")]
+    pub unsafe fn copy_from_ptr(name: *mut sys::X509_NAME) -> Result<Self, Error> {
+        // SAFETY: by this function's contract; the borrow ends with the call.
+        unsafe { X509NameRef::from_ptr(name) }.to_owned_name()
+    }
+
     /// The pointer, which stays owned by this object.
     pub fn as_ptr(&self) -> *mut sys::X509_NAME {
         ForeignType::as_ptr(self)

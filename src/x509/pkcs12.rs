@@ -105,6 +105,20 @@ impl Pkcs12 {
         unsafe { <Self as ForeignType>::from_ptr(file) }
     }
 
+    /// Copies an object of C's, which has no reference count to share it by.
+    ///
+    /// # Safety
+    ///
+    /// `file` is live, and nobody else uses it during the call.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] if it cannot be copied.
+    pub unsafe fn copy_from_ptr(file: *mut sys::PKCS12) -> Result<Self, Error> {
+        // SAFETY: by this function's contract; the borrow ends with the call.
+        Self::from_der(&unsafe { Pkcs12Ref::from_ptr(file) }.to_der()?)
+    }
+
     /// The pointer, which stays owned by this object.
     pub fn as_ptr(&self) -> *mut sys::PKCS12 {
         ForeignType::as_ptr(self)

@@ -1,5 +1,7 @@
 //! The Rust half of a program whose `main` is C's, for `tests/c_main.rs`. Built as a static library.
 
+mod crossing;
+
 use std::error::Error;
 use std::ffi::c_int;
 use std::io::{ErrorKind, Write};

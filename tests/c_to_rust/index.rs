@@ -1,6 +1,6 @@
 //! Which public items stand for which names of C, and how each is linked to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use super::item::Item;
@@ -22,12 +22,15 @@ pub struct Index {
     pub targets: BTreeMap<String, Target>,
     /// Aliases on what users of the crate cannot reach.
     pub hidden: Vec<String>,
+    /// What the functions refer to that stand between the crate and OpenSSL's versions.
+    compat: HashMap<String, BTreeSet<String>>,
 }
 
 impl Index {
     pub fn of(source: &Source) -> Self {
         let paths = source.public_paths();
-        let mut index = Self { targets: BTreeMap::new(), hidden: Vec::new() };
+        let compat = source.calls_below(&["ffi", "compat"]);
+        let mut index = Self { targets: BTreeMap::new(), hidden: Vec::new(), compat };
         for (number, module) in source.modules.iter().enumerate() {
             for (place, item) in module.items.iter().enumerate() {
                 let Some(paths) = paths.get(&(number, place)) else {
@@ -96,6 +99,22 @@ impl Index {
             }
         }
         replacements
+    }
+
+    /// The items without a name of C that call one of `functions` or cite C's manual, with what gives them away.
+    pub fn nameless<'a>(&'a self, functions: &BTreeSet<&'a str>) -> Vec<(&'a Target, Vec<&'a str>)> {
+        let mut nameless = Vec::new();
+        for target in self.targets.values().filter(|target| target.item.aliases.is_empty()) {
+            let calls = &target.item.calls;
+            let beyond = calls.iter().filter_map(|call| self.compat.get(call)).flatten();
+            let calls: BTreeSet<_> = calls.iter().chain(beyond).map(String::as_str).collect();
+            let calls: Vec<_> = calls.intersection(functions).copied().collect();
+            let is_function = ["fn", "method", "tymethod"].contains(&target.item.kind);
+            if !calls.is_empty() || is_function && target.item.cites_c {
+                nameless.push((target, calls));
+            }
+        }
+        nameless
     }
 }
 

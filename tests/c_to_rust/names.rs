@@ -1,6 +1,6 @@
 //! The lists in `docs/`: which names C has, and which of them a Rust program does without.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -138,6 +138,17 @@ pub fn names(root: &Path) -> Vec<Name> {
 pub fn not_needed(root: &Path) -> Vec<NotNeeded> {
     let rule = |line: Vec<String>| NotNeeded { pattern: line[0].clone(), reason: line[1].clone() };
     lines(root, "c-not-needed.tsv", 2).into_iter().map(rule).collect()
+}
+
+/// Takes the lines out of `c-not-needed.tsv` whose names have been `replaced` since.
+pub fn forget_replaced(root: &Path, replaced: &BTreeSet<&str>) {
+    let path = root.join("docs/c-not-needed.tsv");
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let stays = |line: &&str| !line.split('\t').next().is_some_and(|name| replaced.contains(name));
+    let kept: String = text.lines().filter(stays).map(|line| format!("{line}\n")).collect();
+    if kept != text {
+        fs::write(&path, kept).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
 }
 
 impl NotNeeded {

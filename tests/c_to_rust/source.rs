@@ -344,11 +344,11 @@ impl Source {
     }
 
     /// What the functions of a module and those below it refer to, by the functions' names.
-    pub fn calls_below(&self, path: &[&str]) -> HashMap<&str, &BTreeSet<String>> {
+    pub fn calls_below(&self, path: &[&str]) -> HashMap<String, BTreeSet<String>> {
         let below =
             |module: &&Module| module.path.iter().zip(path).filter(|(a, b)| a == b).count() == path.len();
         let items = self.modules.iter().filter(below).flat_map(|module| &module.items);
-        items.filter(|item| item.kind == "fn").map(|item| (item.name.as_str(), &item.calls)).collect()
+        items.filter(|item| item.kind == "fn").map(|item| (item.name.clone(), item.calls.clone())).collect()
     }
 }
 

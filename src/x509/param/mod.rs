@@ -102,6 +102,30 @@ impl X509VerifyParam {
         if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
     }
 
+    /// Takes over settings from C, which the caller owned.
+    ///
+    /// # Safety
+    ///
+    /// `param` is a live `X509_VERIFY_PARAM` that the caller owns, and that no other object has.
+    pub unsafe fn from_ptr(param: *mut sys::X509_VERIFY_PARAM) -> Self {
+        // SAFETY: by this function's contract.
+        unsafe { <Self as ForeignType>::from_ptr(param) }
+    }
+
+    /// Copies settings of C's, which have no reference count to share them by.
+    ///
+    /// # Safety
+    ///
+    /// `param` is live, and nobody changes it during the call.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_clone`](X509VerifyParamRef::try_clone).
+    pub unsafe fn copy_from_ptr(param: *mut sys::X509_VERIFY_PARAM) -> Result<Self, Error> {
+        // SAFETY: by this function's contract; the borrow ends with the call.
+        unsafe { X509VerifyParamRef::from_ptr(param) }.try_clone()
+    }
+
     /// The pointer, which stays owned by this object.
     pub fn as_ptr(&self) -> *mut sys::X509_VERIFY_PARAM {
         ForeignType::as_ptr(self)
@@ -118,7 +142,8 @@ impl X509VerifyParamRef {
     ///
     /// # Safety
     ///
-    /// `param` is live for `'a`, and nobody changes it for as long.
+    /// `param` is live for `'a`, and nobody changes it for as long. With OpenSSL 4.0, its names are as for
+    /// [`Ssl::from_ptr`](crate::Ssl::from_ptr).
     pub unsafe fn from_ptr<'a>(param: *mut sys::X509_VERIFY_PARAM) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(param) }
@@ -128,7 +153,8 @@ impl X509VerifyParamRef {
     ///
     /// # Safety
     ///
-    /// `param` is live for `'a`, and nobody else uses it for as long.
+    /// `param` is live for `'a`, and nobody else uses it for as long. With OpenSSL 4.0, its names are as for
+    /// [`Ssl::from_ptr`](crate::Ssl::from_ptr).
     pub unsafe fn from_ptr_mut<'a>(param: *mut sys::X509_VERIFY_PARAM) -> &'a mut Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr_mut(param) }
@@ -198,6 +224,19 @@ impl X509VerifyParamRef {
             return Err(Error::from_queue(CALL));
         }
         self.mend(CALL, other, &had)
+    }
+
+    /// Makes these settings the same as those of `source`, in what is set there and in what is not.
+    pub(crate) fn replace_with(&mut self, call: &'static str, source: &Self) -> Result<(), Error> {
+        self.danger_set_inherit_flags(InheritFlags::OVERWRITE | InheritFlags::RESET_FLAGS);
+        self.demand_unlocked(call, source)?;
+        error::clear();
+        // SAFETY: both are live, `self` is borrowed for writing, and C copies what it takes.
+        if unsafe { ext::X509_VERIFY_PARAM_inherit(self.as_ptr(), source.as_ptr()) } != 1 {
+            return Err(Error::from_queue(call));
+        }
+        self.danger_set_inherit_flags(source.inherit_flags());
+        self.mend_copy(call, source)
     }
 
     pub(crate) fn demand_unlocked(&self, call: &'static str, other: &Self) -> Result<(), Error> {

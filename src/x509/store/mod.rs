@@ -14,6 +14,7 @@ use openssl_sys_ext as ext;
 
 pub use builder::X509StoreBuilder;
 
+pub(crate) use fill::{certificates, read_uri};
 pub(crate) use record::{Lookup, Record};
 pub(crate) use system::DefaultPlaces;
 
@@ -53,6 +54,31 @@ impl X509Store {
     pub unsafe fn from_ptr(store: *mut sys::X509_STORE) -> Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignType>::from_ptr(store) }
+    }
+
+    /// Shares a store with C: takes one more reference, and leaves the caller's.
+    ///
+    /// # Safety
+    ///
+    /// `store` is a live `X509_STORE`, and nobody changes it any more.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot count it.
+    #[doc(alias = "X509_STORE_up_ref")]
+    pub unsafe fn share_from_ptr(store: *mut sys::X509_STORE) -> Result<Self, Error> {
+        error::clear();
+        // SAFETY: live by this function's contract.
+        if unsafe { ext::X509_STORE_up_ref(store) } != 1 {
+            return Err(Error::from_queue("X509_STORE_up_ref"));
+        }
+        // SAFETY: by this function's contract, with the reference that was taken just now.
+        Ok(unsafe { Self::from_ptr(store) })
+    }
+
+    /// The pointer, which stays owned by this object.
+    pub fn as_ptr(&self) -> *mut sys::X509_STORE {
+        ForeignType::as_ptr(self)
     }
 
     /// Gives the reference to C.
