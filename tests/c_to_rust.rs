@@ -13,6 +13,8 @@ mod expand;
 mod index;
 #[path = "c_to_rust/item.rs"]
 mod item;
+#[path = "c_to_rust/made_up.rs"]
+mod made_up;
 #[path = "c_to_rust/names.rs"]
 mod names;
 #[path = "c_to_rust/page.rs"]

@@ -335,7 +335,11 @@ impl Source {
                 reach((module, index), &item.name);
             }
             for entry in found.uses.iter().filter(|entry| entry.public) {
-                if let Some(item) = self.resolve(module, &entry.target, 0) {
+                if entry.name == "*" {
+                    let Some(all) = self.module_at(module, &entry.target) else { continue };
+                    let items = self.modules[all].items.iter().enumerate().filter(|(_, item)| item.public);
+                    items.for_each(|(index, item)| reach((all, index), &item.name));
+                } else if let Some(item) = self.resolve(module, &entry.target, 0) {
                     reach(item, &entry.name);
                 }
             }
