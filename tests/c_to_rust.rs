@@ -109,6 +109,25 @@ fn each_name_is_listed_once_in_an_area_of_the_page() {
     none("docs/c-names.tsv: no area of the page, no kind, or no version", &strange.collect::<Vec<_>>());
 }
 
+/// The raw declarations are checked against C's headers: what they have, the list must have.
+#[test]
+fn what_the_raw_declarations_have_of_libssl_is_listed_with_its_first_version() {
+    let mut wrong = Vec::new();
+    for file in ["functions.txt", "macros.txt"] {
+        let text = fs::read_to_string(root().join("openssl-sys-ext/manifest").join(file)).unwrap();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let words = line.split('(').map(|text| text.rsplit([' ', '*']).next().unwrap_or_default());
+            let ours = |word: &&str| ["SSL_", "DTLS", "BIO_"].iter().any(|prefix| word.starts_with(prefix));
+            let Some(function) = words.into_iter().find(ours) else { continue };
+            let listed = NAMES.iter().find(|name| name.name == function);
+            if !listed.is_some_and(|name| line.starts_with(&format!("{}.0 ", name.since))) {
+                wrong.push(format!("{function}: {:?}: {line}", listed.map(|name| &name.since)));
+            }
+        }
+    }
+    none("docs/c-names.tsv lacks these, or has another version", &wrong);
+}
+
 #[test]
 fn each_alias_is_a_name_of_the_list() {
     let listed: BTreeSet<_> = NAMES.iter().map(|name| name.name.as_str()).collect();
