@@ -21,6 +21,7 @@ mod core;
 mod existing;
 mod handle;
 mod method;
+mod object;
 mod pair;
 mod socket;
 mod stream;
@@ -30,6 +31,10 @@ mod tests;
 pub use ahead::ReadAhead;
 pub use existing::Existing;
 pub use handle::{Bio, BioRef};
+pub use object::{
+    BioCallbackFn, BioError, BioEvent, BioExIndex, BioFlags, BioOperation, BioRetry, BioType, BioVerdict,
+    MemEof, PollDescriptor, RetryReason, SendBio, SliceBio,
+};
 pub use pair::{Pair, PairMut};
 pub use socket::Socket;
 
