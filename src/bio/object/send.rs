@@ -29,11 +29,11 @@ impl SendBio {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`], and the chain, if it has one of another kind: half a pair, a method of the program's,
-    /// TLS.
+    /// [`ErrorKind::InvalidInput`], and the chain, if it has one of another kind (half a pair, a method of the program's,
+    /// TLS), or one with a callback of C's.
     pub fn new(bio: Bio) -> Result<Self, (Error, Bio)> {
-        let stays = bio.links().map(BioRef::method_type).find(|kind| !goes(*kind));
-        match stays {
+        let stays = bio.links().find(|link| !goes(link.method_type()) || link.has_foreign_callback());
+        match stays.map(BioRef::method_type) {
             None => Ok(Self(bio)),
             Some(kind) => {
                 let detail = format!("a BIO of the type {:#x} stays on its thread", kind.0);
