@@ -54,7 +54,7 @@ fn a_buffered_chain_connects_shakes_hands_and_reads_lines() {
     let mut bio = to(address, SslBio::new_buffer_ssl_connect(&common::client_context()).unwrap());
     bio.do_connect().unwrap();
     assert_eq!(bio.transport().unwrap().conn_address(), Some(address));
-    assert!(bio.transport().unwrap().fd().is_some());
+    assert!(bio.transport_mut().unwrap().descriptor().is_some());
     assert_eq!(bio.puts("first\nsecond\nrest").unwrap(), 17);
     assert_eq!(bio.wpending(), 17);
     bio.flush().unwrap();

@@ -6,12 +6,11 @@ use openssl_sys as sys;
 
 use super::connect::{IpFamily, SocketFlags, no_such};
 use super::handle::{Bio, BioRef};
-use super::ssl::{done, kinds, refuse_second};
+use super::object::{BioType, SendBio};
+use super::ssl::done;
 use crate::error::{self, Error};
 use crate::ffi::compat::sockets;
 use crate::ffi::strings;
-
-use openssl_sys_ext::BIO_TYPE_ACCEPT;
 
 impl Bio {
     /// A BIO that listens where its settings say.
@@ -155,7 +154,7 @@ impl BioRef {
     /// C: [`BIO_get_bind_mode(3)`](https://docs.openssl.org/master/man3/BIO_s_accept/)
     #[doc(alias = "BIO_get_bind_mode")]
     pub fn bind_mode(&self) -> Option<SocketFlags> {
-        let bio = self.first_of(BIO_TYPE_ACCEPT)?;
+        let bio = self.first_of(BioType::ACCEPT)?;
         // SAFETY: the BIO is live, and the call only reads it.
         let mode = unsafe { sockets::BIO_get_bind_mode(bio) };
         c_int::try_from(mode).ok().map(SocketFlags::from_bits_retain)
@@ -165,19 +164,15 @@ impl BioRef {
     ///
     /// # Errors
     ///
-    /// As [`set_accept_ip_family`](Self::set_accept_ip_family), and for a chain with an SSL in it: see
-    /// [`SslBio::new_ssl`](super::SslBio::new_ssl). The chain is then freed.
+    /// As [`set_accept_ip_family`](Self::set_accept_ip_family); the chain is then freed.
     ///
     /// C: [`BIO_set_accept_bios(3)`](https://docs.openssl.org/master/man3/BIO_s_accept/)
     #[doc(alias = "BIO_set_accept_bios")]
-    pub fn set_accept_bios(&mut self, filters: Bio) -> Result<(), Error> {
+    pub fn set_accept_bios(&mut self, filters: SendBio) -> Result<(), Error> {
         const CALL: &str = "BIO_set_accept_bios";
-        // SAFETY: the chain is live and ours.
-        for kind in unsafe { kinds(filters.as_ptr()) } {
-            refuse_second(CALL, kind)?;
-        }
+        let filters = filters.into_bio();
         self.set_accept(CALL, |bio| {
-            // SAFETY: as in `set_accept_name`; the BIO takes the reference (set0), whatever the chain is.
+            // SAFETY: as in `set_accept_name`; the BIO takes the reference (set0), and goes where the chain may go.
             unsafe { sockets::BIO_set_accept_bios(bio, filters.into_ptr()) }
         })
     }
@@ -223,7 +218,7 @@ impl BioRef {
     /// C: [`BIO_get_accept_ip_family(3)`](https://docs.openssl.org/master/man3/BIO_s_accept/)
     #[doc(alias = "BIO_get_accept_ip_family")]
     pub fn accept_ip_family(&self) -> Option<IpFamily> {
-        let bio = self.first_of(BIO_TYPE_ACCEPT)?;
+        let bio = self.first_of(BioType::ACCEPT)?;
         // SAFETY: the BIO is live, and the call only reads it.
         IpFamily::from_raw(unsafe { sockets::BIO_get_accept_ip_family(bio) })
     }
@@ -233,7 +228,7 @@ impl BioRef {
         call: &'static str,
         set: impl FnOnce(*mut sys::BIO) -> c_long,
     ) -> Result<(), Error> {
-        let bio = self.first_of(BIO_TYPE_ACCEPT).ok_or_else(|| no_such(call))?;
+        let bio = self.first_of(BioType::ACCEPT).ok_or_else(|| no_such(call))?;
         error::clear();
         done(call, set(bio) > 0)
     }
@@ -243,6 +238,6 @@ impl BioRef {
     /// `ask` is a function of C's that lends a text of an accept BIO.
     unsafe fn accept_text(&self, ask: unsafe fn(*mut sys::BIO) -> *const c_char) -> Option<&CStr> {
         // SAFETY: the BIO is live, and lends its own text (get0), which only writing to the BIO replaces.
-        unsafe { strings::lend(ask(self.first_of(BIO_TYPE_ACCEPT)?)) }
+        unsafe { strings::lend(ask(self.first_of(BioType::ACCEPT)?)) }
     }
 }

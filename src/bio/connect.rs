@@ -10,7 +10,8 @@ use openssl_sys_ext as ext;
 
 use super::address::Address;
 use super::handle::{Bio, BioRef};
-use super::ssl::{done, enter};
+use super::object::BioType;
+use super::ssl::done;
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::compat::sockets;
 use crate::ffi::strings;
@@ -167,26 +168,26 @@ impl BioRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if the BIO knows no such setting, or the system refuses.
+    /// [`ErrorKind::Unspecified`] if the BIO knows no such setting, and what the system says.
     ///
     /// C: [`BIO_set_nbio(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_set_nbio")]
     pub fn set_nbio(&mut self, nonblocking: bool) -> Result<(), Error> {
-        error::clear();
         // SAFETY: the BIO is live and borrowed for writing.
-        let set = enter(|| unsafe { ext::BIO_set_nbio(self.as_ptr(), nonblocking.into()) });
-        done("BIO_set_nbio", set > 0).map_err(|error| error.with_kind(ErrorKind::Refused))
+        match self.enter(|bio| unsafe { ext::BIO_set_nbio(bio, nonblocking.into()) }) {
+            (1.., _) => Ok(()),
+            (ret, errno) => Err(self.failed("BIO_set_nbio", c_int::try_from(ret).unwrap_or(-1), errno)),
+        }
     }
 
     /// The descriptor of the chain: the socket once there is one, of a `BIO_s_accept` the one that listens.
     ///
     /// C: [`BIO_get_fd(3)`](https://docs.openssl.org/master/man3/BIO_s_fd/)
     #[doc(alias = "BIO_get_fd")]
-    pub fn fd(&self) -> Option<RawFd> {
+    pub fn descriptor(&mut self) -> Option<RawFd> {
         let mut fd = -1;
         // SAFETY: the BIO is live; C writes the number to the local.
-        let known = enter(|| unsafe { ext::BIO_get_fd(self.as_ptr(), &raw mut fd) });
-        error::clear();
+        let known = self.ask(|bio| unsafe { ext::BIO_get_fd(bio, &raw mut fd) });
         (known >= 0 && fd >= 0).then_some(fd)
     }
 
@@ -196,7 +197,7 @@ impl BioRef {
     #[doc(alias = "BIO_get_conn_hostname")]
     pub fn conn_hostname(&self) -> Option<&CStr> {
         // SAFETY: C lends the BIO's own text, which only a setter replaces.
-        unsafe { strings::lend(sockets::BIO_get_conn_hostname(self.first_of(ext::BIO_TYPE_CONNECT)?)) }
+        unsafe { strings::lend(sockets::BIO_get_conn_hostname(self.first_of(BioType::CONNECT)?)) }
     }
 
     /// The port that was set.
@@ -205,7 +206,7 @@ impl BioRef {
     #[doc(alias = "BIO_get_conn_port")]
     pub fn conn_port(&self) -> Option<&CStr> {
         // SAFETY: as in `conn_hostname`.
-        unsafe { strings::lend(sockets::BIO_get_conn_port(self.first_of(ext::BIO_TYPE_CONNECT)?)) }
+        unsafe { strings::lend(sockets::BIO_get_conn_port(self.first_of(BioType::CONNECT)?)) }
     }
 
     /// The address that the BIO is connecting, or connected, to. `None` before.
@@ -213,7 +214,7 @@ impl BioRef {
     /// C: [`BIO_get_conn_address(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_get_conn_address")]
     pub fn conn_address(&self) -> Option<SocketAddr> {
-        let connect = self.first_of(ext::BIO_TYPE_CONNECT)?;
+        let connect = self.first_of(BioType::CONNECT)?;
         // SAFETY: the BIO is live, and lends its own address (get0), which is copied at once.
         unsafe { Address::read(sockets::BIO_get_conn_address(connect)) }
     }
@@ -223,7 +224,7 @@ impl BioRef {
     /// C: [`BIO_get_conn_ip_family(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_get_conn_ip_family")]
     pub fn conn_ip_family(&self) -> Option<IpFamily> {
-        let connect = self.first_of(ext::BIO_TYPE_CONNECT)?;
+        let connect = self.first_of(BioType::CONNECT)?;
         // SAFETY: the BIO is live, and the call only reads it.
         let family = match unsafe { sockets::BIO_get_conn_ip_family(connect) } {
             // C's macro passes NULL, for which C answers 0.
@@ -239,7 +240,7 @@ impl BioRef {
     /// C: [`BIO_get_conn_mode(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_get_conn_mode")]
     pub fn conn_mode(&self) -> Option<SocketFlags> {
-        let connect = self.first_of(ext::BIO_TYPE_CONNECT)?;
+        let connect = self.first_of(BioType::CONNECT)?;
         // SAFETY: the BIO is live, and the call only reads it. C's macro passes NULL, for which C answers 0.
         let mode = unsafe { ask(connect, 4) };
         c_int::try_from(mode).ok().map(SocketFlags::from_bits_retain)
@@ -250,7 +251,7 @@ impl BioRef {
         call: &'static str,
         set: impl FnOnce(*mut sys::BIO) -> c_long,
     ) -> Result<(), Error> {
-        let connect = self.first_of(ext::BIO_TYPE_CONNECT).ok_or_else(|| no_such(call))?;
+        let connect = self.first_of(BioType::CONNECT).ok_or_else(|| no_such(call))?;
         error::clear();
         done(call, set(connect) > 0)
     }
@@ -258,10 +259,8 @@ impl BioRef {
 
 impl BioRef {
     /// The first BIO of a type in the chain.
-    pub(super) fn first_of(&self, kind: c_int) -> Option<*mut sys::BIO> {
-        // SAFETY: the chain is live, and the call only reads it.
-        let found = unsafe { ext::BIO_find_type(self.as_ptr(), kind) };
-        (!found.is_null()).then_some(found)
+    pub(super) fn first_of(&self, kind: BioType) -> Option<*mut sys::BIO> {
+        self.find_type(kind).map(Self::as_ptr)
     }
 }
 

@@ -8,21 +8,21 @@ use openssl_sys_ext as ext;
 
 use super::chain;
 use super::handle::{Bio, BioRef};
-use super::ssl::{done, enter};
-use crate::error::{self, Error, ErrorCode, ErrorKind, ErrorStack, Reason, SslError, Want};
-use crate::ffi::errno;
+use super::object::{BioError, BioType};
+use super::ssl::done;
+use crate::error::{self, Error, ErrorKind};
 
 impl BioRef {
     /// Connects, or goes on with it; nothing more if it is connected already.
     ///
     /// # Errors
     ///
-    /// [`Want::Connect`] while a nonblocking BIO is connecting: wait until it is writable, and call again. Otherwise why
+    /// [`RetryReason::CONNECT`](super::RetryReason::CONNECT) while a nonblocking BIO is connecting: wait until it is writable, and call again. Otherwise why
     /// there is no connection: [`Error::errno`] has the system's reason.
     ///
     /// C: [`BIO_do_connect(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_do_connect")]
-    pub fn do_connect(&mut self) -> Result<(), SslError> {
+    pub fn do_connect(&mut self) -> Result<(), BioError> {
         // SAFETY: the BIO is live and borrowed for writing.
         self.establish("BIO_do_connect", |bio| unsafe { ext::BIO_do_connect(bio) })
     }
@@ -33,12 +33,12 @@ impl BioRef {
     ///
     /// # Errors
     ///
-    /// [`Want::Accept`] while a nonblocking BIO has no connection: wait until it is readable, and call again. Otherwise
+    /// [`RetryReason::ACCEPT`](super::RetryReason::ACCEPT) while a nonblocking BIO has no connection: wait until it is readable, and call again. Otherwise
     /// why it could not listen or accept.
     ///
     /// C: [`BIO_do_accept(3)`](https://docs.openssl.org/master/man3/BIO_s_accept/)
     #[doc(alias = "BIO_do_accept")]
-    pub fn do_accept(&mut self) -> Result<(), SslError> {
+    pub fn do_accept(&mut self) -> Result<(), BioError> {
         // SAFETY: as in `do_connect`.
         self.establish("BIO_do_accept", |bio| unsafe { ext::BIO_do_accept(bio).into() })
     }
@@ -48,7 +48,7 @@ impl BioRef {
     /// C: [`BIO_pop(3)`](https://docs.openssl.org/master/man3/BIO_push/)
     #[doc(alias = "BIO_pop")]
     pub fn pop_accepted(&mut self) -> Option<Bio> {
-        let accept = self.first_of(ext::BIO_TYPE_ACCEPT)?;
+        let accept = self.first_of(BioType::ACCEPT)?;
         // SAFETY: the chain is live and borrowed for writing.
         unsafe { chain::take_behind(accept) }
     }
@@ -65,13 +65,13 @@ impl BioRef {
     /// C: [`BIO_do_connect_retry(3)`](https://docs.openssl.org/master/man3/BIO_do_connect/)
     #[doc(alias = "BIO_do_connect_retry")]
     pub fn do_connect_retry(&mut self, timeout: Option<Duration>, nap: Duration) -> Result<(), Error> {
+        const CALL: &str = "BIO_do_connect_retry";
         let timeout = timeout.map_or(0, |timeout| seconds(timeout).clamp(1, c_int::MAX.into()) as c_int);
         let nap = c_int::try_from(nap.as_millis()).unwrap_or(c_int::MAX);
-        error::clear();
         // SAFETY: the BIO is live and borrowed for writing.
-        match enter(|| unsafe { ext::BIO_do_connect_retry(self.as_ptr(), timeout, nap) }) {
-            1 => done("BIO_do_connect_retry", true),
-            _ => Err(Error::from_queue("BIO_do_connect_retry").with_kind(ErrorKind::Io)),
+        match self.enter(|bio| unsafe { ext::BIO_do_connect_retry(bio, timeout, nap) }) {
+            (1, _) => done(CALL, true),
+            (ret, errno) => Err(self.failed(CALL, ret, errno).with_kind(ErrorKind::Io)),
         }
     }
 
@@ -86,59 +86,26 @@ impl BioRef {
     #[doc(alias = "BIO_wait")]
     pub fn wait(&mut self, until: SystemTime, nap: Duration) -> Result<bool, Error> {
         let nap = c_uint::try_from(nap.as_millis()).unwrap_or(c_uint::MAX);
-        error::clear();
         // SAFETY: the BIO is live and borrowed for writing.
-        match enter(|| unsafe { ext::BIO_wait(self.as_ptr(), time(until), nap) }) {
-            1 => Ok(true),
-            0 => {
-                error::clear();
-                Ok(false)
-            }
-            _ => Err(Error::from_queue("BIO_wait").with_kind(ErrorKind::Io)),
+        let (ret, errno) = self.enter(|bio| unsafe { ext::BIO_wait(bio, time(until), nap) });
+        if ret < 0 {
+            return Err(self.failed("BIO_wait", ret, errno).with_kind(ErrorKind::Io));
         }
+        error::clear();
+        Ok(ret > 0)
     }
 
     fn establish(
         &mut self,
         name: &'static str,
         call: impl FnOnce(*mut sys::BIO) -> c_long,
-    ) -> Result<(), SslError> {
-        let bio = self.as_ptr();
-        error::clear();
-        errno::set(0);
-        let (ret, errno) = enter(|| (call(bio), errno::get()));
+    ) -> Result<(), BioError> {
+        let (ret, errno) = self.operate(call);
         if ret > 0 {
             error::clear();
             return Ok(());
         }
-        let ret = c_int::try_from(ret).unwrap_or(-1);
-        // SAFETY: the BIO is live, and the calls only read it.
-        let (retry, kind, reason) = unsafe {
-            (ext::BIO_should_retry(bio) != 0, ext::BIO_retry_type(bio), ext::BIO_get_retry_reason(bio))
-        };
-        let want = match (kind, reason) {
-            _ if !retry => None,
-            (sys::BIO_FLAGS_READ, _) => Some(Want::Read),
-            (sys::BIO_FLAGS_WRITE, _) => Some(Want::Write),
-            (_, ext::BIO_RR_CONNECT) => Some(Want::Connect),
-            (_, ext::BIO_RR_ACCEPT) => Some(Want::Accept),
-            _ => None,
-        };
-        if let Some(want) = want {
-            error::clear();
-            return Err(SslError::new(ErrorCode::Want(want), ret, errno, None));
-        }
-        let stack = ErrorStack::drain();
-        let system = stack.root().and_then(Reason::system_error);
-        let kind = match (system, errno) {
-            (Some(_), _) | (None, 1..) => ErrorKind::Io,
-            _ if stack.is_empty() => ErrorKind::Unspecified,
-            _ => ErrorKind::Refused,
-        };
-        let code = if system.is_some() { ErrorCode::Syscall } else { ErrorCode::Ssl };
-        let errno = system.unwrap_or(errno);
-        let error = Error::new(kind, name).with_stack(stack).with_outcome(ret, code, errno);
-        Err(SslError::new(code, ret, errno, Some(error)))
+        Err(self.unfinished(name, c_int::try_from(ret).unwrap_or(-1), errno))
     }
 }
 

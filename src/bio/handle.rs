@@ -60,7 +60,7 @@ impl Bio {
     /// # Safety
     ///
     /// `bio` is NULL or a live BIO.
-    pub(super) unsafe fn share(bio: *mut sys::BIO) -> Result<Self, Error> {
+    pub(in crate::bio) unsafe fn share(bio: *mut sys::BIO) -> Result<Self, Error> {
         let bio = NonNull::new(bio).ok_or_else(|| Error::new(ErrorKind::NoTransport, "BIO_up_ref"))?;
         // SAFETY: live by this function's contract.
         if unsafe { ext::BIO_up_ref(bio.as_ptr()) } != 1 {

@@ -26,6 +26,7 @@ mod establish;
 mod existing;
 mod handle;
 mod method;
+mod object;
 mod pair;
 mod sock;
 mod socket;
@@ -39,6 +40,10 @@ pub use ahead::ReadAhead;
 pub use connect::{IpFamily, SocketFlags};
 pub use existing::Existing;
 pub use handle::{Bio, BioRef};
+pub use object::{
+    BioCallbackFn, BioError, BioEvent, BioExIndex, BioFlags, BioOperation, BioRetry, BioType, BioVerdict,
+    MemEof, PollDescriptor, RetryReason, SendBio, SliceBio,
+};
 pub use pair::{Pair, PairMut};
 pub use sock::{sock_error, sock_non_fatal_error, sock_should_retry, socket_wait};
 pub use socket::Socket;

@@ -8,6 +8,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::handle::{Bio, BioRef};
+use super::object::{BioType, SendBio};
 use crate::context::SslContextRef;
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::compat::sockets;
@@ -168,12 +169,9 @@ impl SslBio {
     #[doc(alias = "BIO_push")]
     pub fn behind(self, filters: Bio) -> Result<Self, Error> {
         const CALL: &str = "BIO_push";
-        // SAFETY: the chain is live and ours.
-        for kind in unsafe { kinds(filters.as_ptr()) } {
-            if kind & ext::BIO_TYPE_FILTER == 0 {
-                return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("not a filter"));
-            }
-            refuse_second(CALL, kind)?;
+        refuse_second(CALL, &filters)?;
+        if !filters.links().all(|bio| bio.method_type().is(BioType::FILTER)) {
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("not a filter"));
         }
         // SAFETY: both chains are live and ours; the second one hangs behind the first from here on.
         unsafe {
@@ -306,19 +304,13 @@ impl SslBioRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for a chain with another connection in it, or with half of a BIO pair, for which
-    /// there is [`push_unsync`](Self::push_unsync); the chain is then freed.
+    /// [`ErrorKind::InvalidInput`] for a chain with another connection in it, or one that is no [`SendBio`], such as half
+    /// of a BIO pair, for which there is [`push_unsync`](Self::push_unsync); the chain is then freed.
     ///
     /// C: [`BIO_push(3)`](https://docs.openssl.org/master/man3/BIO_push/)
     #[doc(alias = "BIO_push")]
     pub fn push(&mut self, transport: Bio) -> Result<(), Error> {
-        // SAFETY: the chain is live and ours.
-        for kind in unsafe { kinds(transport.as_ptr()) } {
-            if [ext::BIO_TYPE_BIO, ext::BIO_TYPE_DGRAM_PAIR, ext::BIO_TYPE_DGRAM_MEM].contains(&kind) {
-                return Err(Error::new(ErrorKind::InvalidInput, "BIO_push")
-                    .with_detail("half of a BIO pair shares unlocked memory"));
-            }
-        }
+        let transport = SendBio::new(transport).map_err(|(error, _)| error)?.into_bio();
         // SAFETY: nothing else holds what these BIOs use.
         unsafe { self.push_unsync(transport) }
     }
@@ -337,10 +329,7 @@ impl SslBioRef {
     pub unsafe fn push_unsync(&mut self, transport: Bio) -> Result<(), Error> {
         const CALL: &str = "BIO_push";
         let (filter, ssl) = self.parts()?;
-        // SAFETY: the chain is live and ours.
-        for kind in unsafe { kinds(transport.as_ptr()) } {
-            refuse_second(CALL, kind)?;
-        }
+        refuse_second(CALL, &transport)?;
         error::clear();
         // SAFETY: both are live and borrowed for writing; the chain hangs behind the BIO from here on. It is not asked
         // to pass this on, as a filter before it would be, which might not.
@@ -403,7 +392,7 @@ unsafe fn find(bio: *mut sys::BIO) -> Option<(*mut sys::BIO, *mut sys::SSL)> {
     let mut ssl = ptr::null_mut();
     // SAFETY: by this function's contract. The command is asked of the BIO itself, which fills `ssl` if it has one.
     unsafe {
-        let filter = ext::BIO_find_type(bio, ext::BIO_TYPE_SSL);
+        let filter = ext::BIO_find_type(bio, BioType::SSL.0);
         if filter.is_null() || ext::BIO_get_ssl(filter, &raw mut ssl) != 1 || ssl.is_null() {
             return None;
         }
@@ -411,26 +400,9 @@ unsafe fn find(bio: *mut sys::BIO) -> Option<(*mut sys::BIO, *mut sys::SSL)> {
     }
 }
 
-/// The types of the BIOs of a chain.
-///
-/// # Safety
-///
-/// `bio` is live, and so is the chain behind it.
-pub(super) unsafe fn kinds(mut bio: *mut sys::BIO) -> Vec<std::ffi::c_int> {
-    let mut kinds = Vec::new();
-    while !bio.is_null() {
-        // SAFETY: live by this function's contract; a chain holds a reference to its next.
-        unsafe {
-            kinds.push(ext::BIO_method_type(bio));
-            bio = ext::BIO_next(bio);
-        }
-    }
-    kinds
-}
-
 /// Only one connection in a chain is looked after.
-pub(super) fn refuse_second(call: &'static str, kind: std::ffi::c_int) -> Result<(), Error> {
-    if kind == ext::BIO_TYPE_SSL {
+fn refuse_second(call: &'static str, chain: &BioRef) -> Result<(), Error> {
+    if chain.links().any(|bio| bio.method_type() == BioType::SSL) {
         return Err(
             Error::new(ErrorKind::InvalidInput, call).with_detail("there is another SSL in the chain")
         );

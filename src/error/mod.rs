@@ -186,6 +186,13 @@ impl Error {
         self
     }
 
+    /// What a function without an SSL_get_error returned.
+    pub(crate) fn with_return(mut self, ret: c_int, errno: c_int) -> Self {
+        self.0.ret = Some(ret);
+        self.0.errno = errno;
+        self
+    }
+
     pub(crate) fn with_transport(mut self, transport: Option<io::Error>) -> Self {
         self.0.transport = transport;
         self
