@@ -22,6 +22,7 @@ mod attach;
 mod chain;
 mod connect;
 mod core;
+pub mod custom;
 mod establish;
 mod existing;
 mod handle;
@@ -38,6 +39,7 @@ mod tests;
 
 pub use ahead::ReadAhead;
 pub use connect::{IpFamily, SocketFlags};
+pub use custom::{BioInfoFn, BioMethod, NextBio, Stop};
 pub use existing::Existing;
 pub use handle::{Bio, BioRef};
 pub use object::{

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use super::BioType;
+use crate::bio::custom;
 use crate::bio::handle::{Bio, BioRef};
 use crate::error::{Error, ErrorKind};
 
@@ -32,7 +33,9 @@ impl SendBio {
     /// [`ErrorKind::InvalidInput`], and the chain, if it has one of another kind: half a pair, a method of the program's,
     /// TLS.
     pub fn new(bio: Bio) -> Result<Self, (Error, Bio)> {
-        let stays = bio.links().map(BioRef::method_type).find(|kind| !goes(*kind));
+        // SAFETY: each is a live BIO of the chain.
+        let ours = |bio: &BioRef| unsafe { custom::is_rust(bio.as_ptr()) };
+        let stays = bio.links().find(|bio| !goes(bio.method_type()) && !ours(bio)).map(BioRef::method_type);
         match stays {
             None => Ok(Self(bio)),
             Some(kind) => {

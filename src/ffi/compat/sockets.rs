@@ -61,6 +61,7 @@ gated! {
 
     "BIO_ADDR_new" BIO_ADDR_new() -> *mut ext::BIO_ADDR, or ptr::null_mut();
     "BIO_ADDR_free" BIO_ADDR_free(address: *mut ext::BIO_ADDR) -> (), or ();
+    "BIO_ADDR_clear" BIO_ADDR_clear(address: *mut ext::BIO_ADDR) -> (), or ();
     "BIO_ADDR_family" BIO_ADDR_family(address: *const ext::BIO_ADDR) -> c_int, or 0;
     "BIO_ADDR_rawport" BIO_ADDR_rawport(address: *const ext::BIO_ADDR) -> c_ushort, or 0;
     "BIO_ADDR_rawaddress" BIO_ADDR_rawaddress(
