@@ -5,6 +5,7 @@
 //! [`Ssl::accept`] lead from here to [`Connected`](crate::Connected).
 
 mod alpn;
+mod bios;
 mod buffers;
 pub(crate) mod call;
 pub(crate) mod callbacks;

@@ -2,10 +2,12 @@
 
 use std::ffi::c_int;
 use std::io;
+use std::ptr;
 
 use openssl_sys as sys;
+use openssl_sys_ext as ext;
 
-use super::BioError;
+use super::{BioError, BioType};
 use crate::bio::handle::BioRef;
 use crate::bio::method;
 use crate::error::{self, Error, ErrorKind, ErrorStack, Reason};
@@ -29,12 +31,40 @@ impl BioRef {
 
     /// As [`enter`](Self::enter), for what moves bytes. The BIO's retry flags are those of this call, also where it does
     /// not reach the method that would clear them.
-    pub(in crate::bio) fn operate<T>(&mut self, call: impl FnOnce(*mut sys::BIO) -> T) -> (T, c_int) {
-        self.enter(|bio| {
+    pub(in crate::bio) fn operate<T>(
+        &mut self,
+        call: &'static str,
+        operation: impl FnOnce(*mut sys::BIO) -> T,
+    ) -> Result<(T, c_int), Error> {
+        if self.find_type(BioType::SSL).is_some() && !self.has_transport() {
+            // Before 4.0 libssl crashes.
+            return Err(Error::new(ErrorKind::NoTransport, call));
+        }
+        Ok(self.enter(|bio| {
             // SAFETY: the BIO is live and borrowed for writing.
             unsafe { sys::BIO_clear_retry_flags(bio) };
-            call(bio)
-        })
+            operation(bio)
+        }))
+    }
+
+    /// Whether each SSL object of the chain has BIOs to read from and to write to.
+    fn has_transport(&mut self) -> bool {
+        let mut link = Some(self);
+        while let Some(bio) = link {
+            if bio.method_type() == BioType::SSL {
+                let mut ssl = ptr::null_mut();
+                // SAFETY: the BIO is live and borrowed for writing, and `ssl` is a local of the type C writes.
+                bio.ask(|bio| unsafe { ext::BIO_get_ssl(bio, &raw mut ssl) });
+                // SAFETY: get0: an object that the BIO holds.
+                let lacks =
+                    || unsafe { sys::SSL_get_rbio(ssl).is_null() || sys::SSL_get_wbio(ssl).is_null() };
+                if !ssl.is_null() && lacks() {
+                    return false;
+                }
+            }
+            link = bio.next_mut();
+        }
+        true
     }
 
     /// As [`enter`](Self::enter), for a question whose answer says all: what it left in the queue is nobody's.

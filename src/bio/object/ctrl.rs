@@ -191,7 +191,7 @@ impl BioRef {
     #[doc(alias = "BIO_do_handshake")]
     pub fn do_handshake(&mut self) -> Result<(), BioError> {
         // SAFETY: see above.
-        let (ret, errno) = self.operate(|bio| unsafe { ext::BIO_do_handshake(bio) });
+        let (ret, errno) = self.operate("BIO_do_handshake", |bio| unsafe { ext::BIO_do_handshake(bio) })?;
         match ret {
             1.. => {
                 error::clear();

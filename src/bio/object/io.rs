@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::BioError;
+use super::{BioError, BioType};
 use crate::bio::handle::{Bio, BioRef};
 use crate::error::{self, Error, ErrorKind};
 
@@ -17,7 +17,9 @@ impl BioRef {
     ///
     /// # Errors
     ///
-    /// [`BioError::End`] where C returns 0 and there is nothing to try again and nothing in the error queue.
+    /// [`BioError::End`] where C returns 0 and there is nothing to try again and nothing in the error queue. Otherwise the
+    /// [`kind`](Error::kind) is [`ErrorKind::Io`] for what the system says, [`ErrorKind::NoTransport`] for TLS with
+    /// nothing behind it, [`ErrorKind::Refused`] with OpenSSL's reasons, and [`ErrorKind::Unspecified`] without any.
     ///
     /// C: [`BIO_read(3)`](https://docs.openssl.org/master/man3/BIO_read/)
     #[doc(alias = "BIO_read")]
@@ -27,7 +29,7 @@ impl BioRef {
         }
         let (out, len) = (buf.as_mut_ptr(), int(buf.len()));
         // SAFETY: the BIO is live, and writes at most `len` bytes to the buffer.
-        let (ret, errno) = self.operate(|bio| unsafe { sys::BIO_read(bio, out.cast(), len) });
+        let (ret, errno) = self.operate("BIO_read", |bio| unsafe { sys::BIO_read(bio, out.cast(), len) })?;
         self.taken("BIO_read", ret, errno).map(|read| read.min(buf.len()))
     }
 
@@ -46,8 +48,8 @@ impl BioRef {
         }
         let (out, len, mut read) = (buf.as_mut_ptr(), buf.len(), 0);
         // SAFETY: the BIO is live, and writes at most `len` bytes to the buffer and their number to `read`.
-        let (ret, errno) =
-            self.operate(|bio| unsafe { ext::BIO_read_ex(bio, out.cast(), len, &raw mut read) });
+        let (ret, errno) = self
+            .operate("BIO_read_ex", |bio| unsafe { ext::BIO_read_ex(bio, out.cast(), len, &raw mut read) })?;
         if ret == 1 {
             error::clear();
             return Ok(read.min(len));
@@ -74,7 +76,8 @@ impl BioRef {
         }
         let (bytes, len) = (data.as_ptr(), int(data.len()));
         // SAFETY: the BIO is live, and reads at most `len` bytes of the slice.
-        let (ret, errno) = self.operate(|bio| unsafe { sys::BIO_write(bio, bytes.cast(), len) });
+        let (ret, errno) =
+            self.operate("BIO_write", |bio| unsafe { sys::BIO_write(bio, bytes.cast(), len) })?;
         self.given("BIO_write", ret, errno).map(|written| written.min(data.len()))
     }
 
@@ -91,10 +94,10 @@ impl BioRef {
             return Ok(0);
         }
         let (bytes, len, mut written) = (data.as_ptr(), data.len(), 0);
-        let (ret, errno) = self.operate(|bio| {
+        let (ret, errno) = self.operate("BIO_write_ex", |bio| {
             // SAFETY: the BIO is live, and reads at most `len` bytes of the slice; the out-pointer is to a local.
             unsafe { ext::BIO_write_ex(bio, bytes.cast(), len, &raw mut written) }
-        });
+        })?;
         if ret == 1 {
             error::clear();
             return Ok(written.min(len));
@@ -107,8 +110,9 @@ impl BioRef {
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read), [`ErrorKind::InvalidInput`] for a buffer of less than 2 bytes, and
-    /// [`ErrorKind::Refused`] from a BIO that knows no lines; [`get_line`](Self::get_line) reads them from any.
+    /// As [`read`](Self::read), [`ErrorKind::InvalidInput`] for a buffer of less than 2 bytes,
+    /// [`ErrorKind::NoTransport`] if nothing is behind a [`Bio::buffer`] (C crashes), and [`ErrorKind::Refused`] from a
+    /// BIO that knows no lines; [`get_line`](Self::get_line) reads them from any.
     ///
     /// C: [`BIO_gets(3)`](https://docs.openssl.org/master/man3/BIO_read/)
     #[doc(alias = "BIO_gets")]
@@ -118,9 +122,13 @@ impl BioRef {
                 .with_detail("the buffer has no room for a byte and a NUL")
                 .into());
         }
+        if self.links().last().is_some_and(|last| last.method_type() == BioType::BUFFER) {
+            // A buffer with nothing behind it crashes.
+            return Err(Error::new(ErrorKind::NoTransport, "BIO_gets").into());
+        }
         let (out, len) = (buf.as_mut_ptr(), int(buf.len()));
         // SAFETY: the BIO is live, and writes at most `len` bytes to the buffer.
-        let (ret, errno) = self.operate(|bio| unsafe { ext::BIO_gets(bio, out.cast(), len) });
+        let (ret, errno) = self.operate("BIO_gets", |bio| unsafe { ext::BIO_gets(bio, out.cast(), len) })?;
         self.taken("BIO_gets", ret, errno).map(|read| read.min(buf.len() - 1))
     }
 
@@ -145,7 +153,8 @@ impl BioRef {
         let before = self.number_read();
         let (out, len) = (buf.as_mut_ptr(), int(buf.len()));
         // SAFETY: the BIO is live, and writes at most `len` bytes to the buffer.
-        let (ret, errno) = self.operate(|bio| unsafe { ext::BIO_get_line(bio, out.cast(), len) });
+        let (ret, errno) =
+            self.operate("BIO_get_line", |bio| unsafe { ext::BIO_get_line(bio, out.cast(), len) })?;
         // Each byte was a read of this BIO, and counted.
         let read = usize::try_from(self.number_read().wrapping_sub(before)).unwrap_or(limit).min(limit);
         line.extend(buf.iter().take(read));
@@ -173,7 +182,7 @@ impl BioRef {
             return Ok(0);
         }
         // SAFETY: the BIO is live, and reads the string to its NUL.
-        let (ret, errno) = self.operate(|bio| unsafe { ext::BIO_puts(bio, text.as_ptr()) });
+        let (ret, errno) = self.operate("BIO_puts", |bio| unsafe { ext::BIO_puts(bio, text.as_ptr()) })?;
         self.given("BIO_puts", ret, errno).map(|written| written.min(text.count_bytes()))
     }
 
@@ -187,7 +196,7 @@ impl BioRef {
     #[doc(alias = "BIO_flush")]
     pub fn flush(&mut self) -> Result<(), BioError> {
         // SAFETY: the BIO is live and borrowed for writing.
-        let (ret, errno) = self.operate(|bio| unsafe { ext::BIO_flush(bio) });
+        let (ret, errno) = self.operate("BIO_flush", |bio| unsafe { ext::BIO_flush(bio) })?;
         self.given("BIO_flush", ret, errno).map(|_| ())
     }
 

@@ -261,7 +261,7 @@ impl BioRef {
     ) -> Result<(*mut c_char, usize), BioError> {
         let half = self.half_mut(call)?;
         let mut data = ptr::null_mut();
-        let (ret, errno) = half.operate(|bio| lend(bio, &raw mut data));
+        let (ret, errno) = half.operate(call, |bio| lend(bio, &raw mut data))?;
         half.taken(call, ret, errno).map(|len| (data, len))
     }
 
