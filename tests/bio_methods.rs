@@ -384,8 +384,8 @@ fn a_panic_in_any_function_stays_out_of_c_and_goes_on_in_the_call_that_caused_it
         }),
         ("reset", |bio| drop(bio.reset())),
         ("establish", |bio| drop(bio.do_handshake())),
-        // SAFETY: a command of the program's own, without a pointer.
         ("ctrl", |bio| {
+            // SAFETY: a command of the program's own, without a pointer.
             unsafe { bio.ctrl(DOUBLE, 0, ptr::null_mut()) };
         }),
     ];

@@ -100,7 +100,7 @@ impl BioRef {
         name: &'static str,
         call: impl FnOnce(*mut sys::BIO) -> c_long,
     ) -> Result<(), BioError> {
-        let (ret, errno) = self.operate(call);
+        let (ret, errno) = self.operate(name, call)?;
         if ret > 0 {
             error::clear();
             return Ok(());

@@ -226,8 +226,9 @@ impl std::error::Error for Reason {
 
 /// Adds an entry to this thread's queue: a reason of a library's, or an `errno` of `ERR_LIB_SYS`, and what a call says.
 pub(crate) fn raise(library: c_int, reason: c_int, call: &str, text: &str) {
-    let c = |text: &str| CString::new(text.replace('\0', "")).unwrap_or_default();
-    let (call, text) = (c(call), c(text));
+    let text = text.replace('\0', "");
+    let c = |text: &str| strings::c_string("ERR_set_error", "the text", text).unwrap_or_default();
+    let (call, text) = (c(call), c(&text));
     // SAFETY: as in `Reason::push`.
     unsafe {
         sys::ERR_new();
