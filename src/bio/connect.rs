@@ -60,7 +60,7 @@ impl Bio {
     ///
     /// C: [`BIO_s_connect(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_s_connect")]
-    pub fn connect() -> Result<Self, Error> {
+    pub fn connector() -> Result<Self, Error> {
         sockets::need("BIO_s_connect")?;
         error::clear();
         // SAFETY: the method is one of the library's constants, and the reference is ours.
@@ -72,7 +72,7 @@ impl Bio {
     ///
     /// # Errors
     ///
-    /// As [`connect`](Self::connect), and as [`set_conn_hostname`](BioRef::set_conn_hostname).
+    /// As [`connector`](Self::connector), and as [`set_conn_hostname`](BioRef::set_conn_hostname).
     ///
     /// C: [`BIO_new_connect(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_new_connect")]
