@@ -32,20 +32,31 @@
 //! [`TcpStream`](std::net::TcpStream) and [`UnixStream`](std::os::unix::net::UnixStream) never raise it, [`Pair`] does
 //! no I/O, and [`Socket`] raises it unless the OpenSSL that runs is 4.0 or later.
 
+mod accept;
+mod address;
 mod ahead;
 mod attach;
+mod chain;
+mod connect;
 mod core;
+pub mod custom;
+mod establish;
 mod existing;
 mod handle;
 mod method;
 mod object;
 mod pair;
+mod sock;
 mod socket;
+mod ssl;
+mod ssl_io;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 pub use ahead::ReadAhead;
+pub use connect::{IpFamily, SocketFlags};
+pub use custom::{BioInfoFn, BioMethod, NextBio, Stop};
 pub use existing::Existing;
 pub use handle::{Bio, BioRef};
 pub use object::{
@@ -53,7 +64,9 @@ pub use object::{
     MemEof, PollDescriptor, RetryReason, SendBio, SliceBio,
 };
 pub use pair::{Pair, PairMut};
+pub use sock::{sock_error, sock_non_fatal_error, sock_should_retry, socket_wait};
 pub use socket::Socket;
+pub use ssl::{SslBio, SslBioRef};
 
 pub(crate) use core::suspends;
 pub(crate) use stream::{set_stream, take_suspension, take_transport_error};

@@ -22,7 +22,7 @@ pub use ssl_error::{ErrorCode, SslError, Want};
 pub use stack::{ErrorStack, Reason};
 pub use verify::{VerifyError, VerifyFailure};
 
-pub(crate) use stack::{clear, is_empty};
+pub(crate) use stack::{clear, is_empty, raise};
 
 /// What kind of failure an [`Error`] is, to match on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -76,7 +76,8 @@ impl SslRef {
         unsafe { State::of(self.as_ptr()) }.and_then(State::role)
     }
 
-    fn remember(&mut self, role: Role) {
+    /// Notes the role that C was told.
+    pub(crate) fn remember(&mut self, role: Role) {
         if let Ok(state) = State::of_mut(self) {
             state.set_role(role);
         }

@@ -51,6 +51,7 @@ pub use state::Role;
 pub use states::HandshakeState;
 pub use status::StatusType;
 
+pub(crate) use call::Phase;
 pub(crate) use status::{staple, staple_all};
 
 use crate::context::SslContextRef;
@@ -91,8 +92,7 @@ impl Ssl {
         }
         // SAFETY: not NULL, and the caller's own.
         let mut ssl = unsafe { <Self as ForeignType>::from_ptr(ssl) };
-        State::create(&mut ssl, true)?;
-        ssl.verify_param_mut().mend_copy("SSL_new", context.verify_param())?;
+        ssl.complete("SSL_new", context)?;
         Ok(ssl)
     }
 
@@ -160,6 +160,12 @@ impl SslRef {
 }
 
 impl SslRef {
+    /// What an object of ours needs that C made of `context` just now.
+    pub(crate) fn complete(&mut self, call: &'static str, context: &SslContextRef) -> Result<(), Error> {
+        State::create(self, true)?;
+        self.verify_param_mut().mend_copy(call, context.verify_param())
+    }
+
     /// A panic went through the object's transport outside of C.
     pub(crate) fn poison_by_panic(&mut self) {
         if let Ok(state) = State::of_mut(self) {
@@ -176,17 +182,31 @@ impl SslRef {
     }
 }
 
-/// Frees the object. libssl takes the session of an object that was never shut down for broken, and drops it from
-/// the cache: a healthy connection of ours is marked as if its close_notify had gone out. That of a dead one is dropped
-/// here, for libssl 4.0 forgets it when the transport killed the object.
+/// Frees the object.
 ///
 /// # Safety
 ///
 /// `ssl` is live, and the caller gives up one reference to it.
 unsafe fn free(ssl: *mut sys::SSL) {
-    // SAFETY: the object is live until SSL_free below, and so are its context and session (get0).
+    // SAFETY: the object is live until SSL_free.
     unsafe {
-        if State::of(ssl).is_some_and(State::is_ours) {
+        settle(ssl);
+        sys::SSL_free(ssl);
+    }
+}
+
+/// Before an object is freed; whether it is one of ours. libssl takes the session of an object that was never shut
+/// down for broken, and drops it from the cache: a healthy connection of ours is marked as if its close_notify had gone
+/// out. That of a dead one is dropped here, for libssl 4.0 forgets it when the transport killed the object.
+///
+/// # Safety
+///
+/// `ssl` is live, and nobody else uses it.
+pub(crate) unsafe fn settle(ssl: *mut sys::SSL) -> bool {
+    // SAFETY: the object is live, and so are its context and session (get0).
+    unsafe {
+        let ours = State::of(ssl).is_some_and(State::is_ours);
+        if ours {
             let dead = SslRef::from_ptr(ssl).is_poisoned();
             if !dead && sys::SSL_is_init_finished(ssl) == 1 {
                 sys::SSL_set_shutdown(ssl, sys::SSL_get_shutdown(ssl) | sys::SSL_SENT_SHUTDOWN);
@@ -199,7 +219,7 @@ unsafe fn free(ssl: *mut sys::SSL) {
                 sys::SSL_CTX_remove_session(sys::SSL_get_SSL_CTX(ssl), sys::SSL_get_session(ssl));
             }
         }
-        sys::SSL_free(ssl);
+        ours
     }
 }
 

@@ -53,6 +53,30 @@ impl RetryReason {
 }
 
 impl BioRetry {
+    /// Until there is something to read.
+    pub const READ: Self = Self { flags: BioFlags::READ, reason: RetryReason::NONE };
+    /// Until there is room to write.
+    pub const WRITE: Self = Self { flags: BioFlags::WRITE, reason: RetryReason::NONE };
+
+    /// Until something else has come.
+    pub const fn special(reason: RetryReason) -> Self {
+        Self { flags: BioFlags::IO_SPECIAL, reason }
+    }
+
+    /// Leaves word in a BIO.
+    ///
+    /// # Safety
+    ///
+    /// `bio` is live, and nobody else uses it.
+    pub(in crate::bio) unsafe fn put(self, bio: *mut sys::BIO) {
+        let kind = self.flags & (BioFlags::READ | BioFlags::WRITE | BioFlags::IO_SPECIAL);
+        // SAFETY: by this function's contract.
+        unsafe {
+            sys::BIO_set_flags(bio, (kind | BioFlags::SHOULD_RETRY).bits());
+            ext::BIO_set_retry_reason(bio, self.reason.0);
+        }
+    }
+
     /// Whether it waits until there is something to read.
     #[doc(alias = "BIO_should_read")]
     pub fn should_read(self) -> bool {

@@ -4,11 +4,12 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use super::BioType;
+use crate::bio::custom;
 use crate::bio::handle::{Bio, BioRef};
 use crate::error::{Error, ErrorKind};
 
-/// A chain of BIOs that may go to another thread, as an [`Ssl`](crate::Ssl) that has it may: memory, files, descriptors,
-/// [`Bio::null`], and OpenSSL's own filters before them.
+/// A chain of BIOs that may go to another thread, as an [`Ssl`](crate::Ssl) that has it may: memory, files,
+/// descriptors, sockets, [`Bio::null`], and OpenSSL's own filters before them.
 ///
 /// ```
 /// use libssl::bio::{Bio, SendBio};
@@ -29,10 +30,13 @@ impl SendBio {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`], and the chain, if it has one of another kind (half a pair, a method of the program's,
-    /// TLS), or one with a callback of C's.
+    /// [`ErrorKind::InvalidInput`], and the chain, if it has one of another kind (half a pair, a method of C's own, TLS), or
+    /// one with a callback of C's.
     pub fn new(bio: Bio) -> Result<Self, (Error, Bio)> {
-        let stays = bio.links().find(|link| !goes(link.method_type()) || link.has_foreign_callback());
+        // SAFETY: each is a live BIO of the chain.
+        let ours = |link: &BioRef| unsafe { custom::is_rust(link.as_ptr()) };
+        let goes = |link: &BioRef| goes(link.method_type()) || ours(link);
+        let stays = bio.links().find(|link| !goes(link) || link.has_foreign_callback());
         match stays.map(BioRef::method_type) {
             None => Ok(Self(bio)),
             Some(kind) => {
@@ -64,6 +68,9 @@ fn goes(kind: BioType) -> bool {
         BioType::MEM
             | BioType::FILE
             | BioType::FD
+            | BioType::SOCKET
+            | BioType::CONNECT
+            | BioType::ACCEPT
             | BioType::NULL
             | BioType::BUFFER
             | BioType::LINEBUFFER
