@@ -16,7 +16,7 @@ use crate::ffi::{errno, panics, strings};
 
 /// What kind of call it is: a close_notify ends a handshake, but only the reading half of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     Handshake,
     Data,
     Shutdown,
@@ -38,6 +38,20 @@ impl SslRef {
         phase: Phase,
         call: impl FnOnce(*mut sys::SSL) -> c_int,
     ) -> Result<c_int, SslError> {
+        // SAFETY: the object is live and has both BIOs, without which 3.x would read NULL here.
+        self.call_judged(name, phase, call, |ssl, ret| unsafe { sys::SSL_get_error(ssl, ret) })
+    }
+
+    /// As [`call`](Self::call), for a call that reaches the object through something else: `judge` says what
+    /// SSL_get_error would say of a return value that is no success.
+    #[inline]
+    pub(crate) fn call_judged(
+        &mut self,
+        name: &'static str,
+        phase: Phase,
+        call: impl FnOnce(*mut sys::SSL) -> c_int,
+        judge: impl FnOnce(*mut sys::SSL, c_int) -> c_int,
+    ) -> Result<c_int, SslError> {
         let ssl = self.as_ptr();
         let guarded = self.may_call(name, phase)?;
         error::clear();
@@ -47,8 +61,7 @@ impl SslRef {
             || {
                 let ret = call(ssl);
                 let errno = errno::get();
-                // SAFETY: the object is live and has both BIOs, without which 3.x would read NULL here.
-                let code = if ret > first_failure { 0 } else { unsafe { sys::SSL_get_error(ssl, ret) } };
+                let code = if ret > first_failure { 0 } else { judge(ssl, ret) };
                 Outcome { ret, code, errno }
             },
             || {

@@ -18,7 +18,7 @@ impl SslRef {
     /// Whether the call must pass [`admit`](Self::admit) and [`vouch`](Self::vouch): not once a handshake was vouched for.
     #[inline]
     pub(super) fn is_guarded(&self, state: &State, phase: Phase) -> bool {
-        let demands = state.context.as_ref().is_some_and(|context| context.demands_name);
+        let demands = state.demands_name();
         // SAFETY: the object is live, and the call only reads it. C may have cleared the object.
         demands
             && !(phase == Phase::Data
@@ -163,6 +163,12 @@ impl SslRef {
     /// Whether a name or an address was set that the peer's certificate must bear.
     pub fn verifies_name(&self) -> bool {
         !self.expected_names().is_empty()
+    }
+
+    /// Whether a handshake needs a name to verify.
+    pub(crate) fn demands_name(&mut self) -> bool {
+        // Whoever has no state yet gets it with the context's demands.
+        State::of_mut(self).map_or(true, State::demands_name)
     }
 
     /// Whether there may be more addresses than C tells: from 4.0 on it has several, of hosts and of mailboxes, and tells
