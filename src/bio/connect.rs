@@ -21,10 +21,13 @@ use crate::ffi::strings;
 pub enum IpFamily {
     /// `BIO_FAMILY_IPANY`
     #[default]
+    #[doc(alias = "BIO_FAMILY_IPANY")]
     Any,
     /// `BIO_FAMILY_IPV4`
+    #[doc(alias = "BIO_FAMILY_IPV4")]
     V4,
     /// `BIO_FAMILY_IPV6`
+    #[doc(alias = "BIO_FAMILY_IPV6")]
     V6,
 }
 
@@ -35,16 +38,22 @@ bitflags::bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct SocketFlags: c_int {
         /// `BIO_SOCK_REUSEADDR`
+        #[doc(alias = "BIO_SOCK_REUSEADDR")]
         const REUSEADDR = ext::BIO_SOCK_REUSEADDR;
         /// `BIO_SOCK_V6_ONLY`
+        #[doc(alias = "BIO_SOCK_V6_ONLY")]
         const V6_ONLY = ext::BIO_SOCK_V6_ONLY;
         /// `BIO_SOCK_KEEPALIVE`
+        #[doc(alias = "BIO_SOCK_KEEPALIVE")]
         const KEEPALIVE = ext::BIO_SOCK_KEEPALIVE;
         /// `BIO_SOCK_NONBLOCK`
+        #[doc(alias = "BIO_SOCK_NONBLOCK")]
         const NONBLOCK = ext::BIO_SOCK_NONBLOCK;
         /// `BIO_SOCK_NODELAY`
+        #[doc(alias = "BIO_SOCK_NODELAY")]
         const NODELAY = ext::BIO_SOCK_NODELAY;
         /// `BIO_SOCK_TFO`, since OpenSSL 3.2, where the system has it.
+        #[doc(alias = "BIO_SOCK_TFO")]
         const TFO = ext::BIO_SOCK_TFO;
         const _ = !0;
     }

@@ -82,6 +82,7 @@ bitflags! {
         const PRIORITIZE_CHACHA = 1 << 21;
         /// `SSL_OP_CIPHER_SERVER_PREFERENCE`
         #[doc(alias = "SSL_OP_CIPHER_SERVER_PREFERENCE")]
+        #[doc(alias = "SSL_OP_SERVER_PREFERENCE")]
         const CIPHER_SERVER_PREFERENCE = 1 << 22;
         /// `SSL_OP_TLS_ROLLBACK_BUG`
         #[doc(alias = "SSL_OP_TLS_ROLLBACK_BUG")]

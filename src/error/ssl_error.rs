@@ -33,9 +33,11 @@ pub enum ErrorCode {
 pub enum Want {
     /// `SSL_ERROR_WANT_READ`: bytes from the peer.
     #[doc(alias = "SSL_ERROR_WANT_READ")]
+    #[doc(alias = "SSL_READING")]
     Read,
     /// `SSL_ERROR_WANT_WRITE`: room for bytes to the peer.
     #[doc(alias = "SSL_ERROR_WANT_WRITE")]
+    #[doc(alias = "SSL_WRITING")]
     Write,
     /// `SSL_ERROR_WANT_CONNECT`: the connect BIO's connection.
     #[doc(alias = "SSL_ERROR_WANT_CONNECT")]
@@ -45,18 +47,23 @@ pub enum Want {
     Accept,
     /// `SSL_ERROR_WANT_X509_LOOKUP`: the certificate callback's answer.
     #[doc(alias = "SSL_ERROR_WANT_X509_LOOKUP")]
+    #[doc(alias = "SSL_X509_LOOKUP")]
     X509Lookup,
     /// `SSL_ERROR_WANT_CLIENT_HELLO_CB`: the ClientHello callback's answer.
     #[doc(alias = "SSL_ERROR_WANT_CLIENT_HELLO_CB")]
+    #[doc(alias = "SSL_CLIENT_HELLO_CB")]
     ClientHello,
     /// `SSL_ERROR_WANT_RETRY_VERIFY`: the verify callback's answer.
     #[doc(alias = "SSL_ERROR_WANT_RETRY_VERIFY")]
+    #[doc(alias = "SSL_RETRY_VERIFY")]
     RetryVerify,
     /// `SSL_ERROR_WANT_ASYNC`: an asynchronous engine.
     #[doc(alias = "SSL_ERROR_WANT_ASYNC")]
+    #[doc(alias = "SSL_ASYNC_PAUSED")]
     Async,
     /// `SSL_ERROR_WANT_ASYNC_JOB`: a free asynchronous job.
     #[doc(alias = "SSL_ERROR_WANT_ASYNC_JOB")]
+    #[doc(alias = "SSL_ASYNC_NO_JOBS")]
     AsyncJob,
 }
 
