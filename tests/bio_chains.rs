@@ -312,7 +312,7 @@ fn an_accept_bio_listens_accepts_and_lets_each_connection_go() {
 fn an_accept_bio_takes_filters_and_nothing_else_as_its_template() {
     let mut acceptor = Bio::new_accept("127.0.0.1:0").unwrap();
     let mut chain = Bio::buffer().unwrap();
-    chain.push(Bio::memory().unwrap()).unwrap();
+    chain.push(Bio::memory().unwrap());
     for bio in [Bio::file("/dev/zero", "rb").unwrap(), Bio::memory().unwrap(), chain] {
         let error = acceptor.set_accept_bios(SendBio::new(bio).map_err(|(error, _)| error).unwrap());
         assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidInput);
