@@ -122,20 +122,11 @@ impl SslBioRef {
                 .with_detail("there is no room for a byte and a NUL");
             return Err(SslError::refused(error));
         }
-        let mut unsupported = None;
         let read = self.io(CALL, Phase::Data, |bio| {
             // SAFETY: the chain is live; C writes at most `size` bytes to the buffer.
-            let ret = unsafe { ext::BIO_gets(bio, buf.as_mut_ptr().cast(), size) };
-            if ret != UNSUPPORTED {
-                return ret;
-            }
-            unsupported = Some(Error::from_queue(CALL).with_kind(ErrorKind::Unsupported));
-            1
+            unsafe { ext::BIO_gets(bio, buf.as_mut_ptr().cast(), size) }
         })?;
-        match unsupported {
-            None => Ok(usize::try_from(read).unwrap_or_default().min(buf.len() - 1)),
-            Some(error) => Err(SslError::refused(error.with_detail("no filter before the SSL reads lines"))),
-        }
+        Ok(usize::try_from(read).unwrap_or_default().min(buf.len() - 1))
     }
 
     /// Writes a text and returns how many bytes were taken.
@@ -412,8 +403,29 @@ impl SslBioRef {
     ) -> Result<c_int, SslError> {
         let top = self.as_ptr();
         let ssl: &mut SslRef = self.ssl_mut().map_err(SslError::refused)?;
-        // SAFETY: the chain and its object are live, and borrowed for writing.
-        ssl.call_judged(name, phase, |_| call(top), |ssl, ret| unsafe { judge(top, ssl, ret) })
+        let mut unsupported = None;
+        let moved = ssl.call_judged(
+            name,
+            phase,
+            |_| {
+                // The flags of an earlier call must not stand for this one, where it does not get far.
+                // SAFETY: the chain is live and borrowed for writing.
+                unsafe { sys::BIO_clear_retry_flags(top) };
+                let ret = call(top);
+                if ret != UNSUPPORTED {
+                    return ret;
+                }
+                // A filter cannot do it: the connection knows nothing of that.
+                unsupported = Some(Error::from_queue(name).with_kind(ErrorKind::Unsupported));
+                1
+            },
+            // SAFETY: the chain and its object are live, and borrowed for writing.
+            |ssl, ret| unsafe { judge(top, ssl, ret) },
+        )?;
+        match unsupported {
+            None => Ok(moved),
+            Some(error) => Err(SslError::refused(error.with_detail("no filter before the SSL can do it"))),
+        }
     }
 }
 
