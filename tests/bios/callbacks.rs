@@ -169,6 +169,46 @@ fn a_refusal_of_what_asks_for_memory_gives_none() {
 }
 
 #[test]
+fn a_callback_that_hides_a_new_buffer_breaks_nothing() {
+    // Each command is refused, before it is done or after.
+    for after in [false, true] {
+        for refused in [ext::BIO_C_SET_BUF_MEM, ext::BIO_C_GET_BUF_MEM_PTR] {
+            let mut bio = Bio::memory().unwrap();
+            bio.write(b"earlier").unwrap();
+            bio.set_callback(move |event| match event.operation {
+                BioOperation::Ctrl { command, .. }
+                    if command == refused && event.result.is_some() == after =>
+                {
+                    BioVerdict::Refuse(0)
+                }
+                _ => BioVerdict::Proceed,
+            })
+            .unwrap();
+            let outcome = bio.set_mem_buf(b"new");
+            bio.remove_callback().unwrap();
+            let taken = after || refused == ext::BIO_C_GET_BUF_MEM_PTR;
+            assert_eq!(bio.mem_data(), Some(if taken { &b"new"[..] } else { b"earlier" }));
+            assert_eq!(outcome.is_ok(), after);
+        }
+    }
+}
+
+#[test]
+fn a_line_whose_last_byte_was_refused_is_what_was_read() {
+    let mut bio = Bio::memory().unwrap();
+    bio.write(b"a\0bc").unwrap();
+    let mut reads = 0;
+    bio.set_callback(move |event| {
+        reads += i32::from(event.operation == BioOperation::Read && event.result.is_some());
+        if reads == 4 { BioVerdict::Refuse(-1) } else { BioVerdict::Proceed }
+    })
+    .unwrap();
+    let mut line = Vec::new();
+    let _ = bio.get_line(&mut line, 10);
+    assert_eq!(line, b"a\0b");
+}
+
+#[test]
 fn a_panic_goes_on_in_the_call_that_caused_it() {
     let gone = Gone::default();
     let mut bio = gone.watch(Bio::memory().unwrap());

@@ -47,7 +47,7 @@ fn a_file_that_is_not_there_is_an_error_of_the_system() {
     let error = Bio::file("/nowhere/at/all", "r").unwrap_err();
     assert_eq!((error.kind(), error.errno()), (ErrorKind::Io, libc::ENOENT));
     assert!(!error.stack().is_empty());
-    for (path, mode) in [("", "r"), ("a\0b", "r"), ("a", ""), ("a", "r\0")] {
+    for (path, mode) in [("", "r"), ("a\0b", "r"), ("a", ""), ("a", "r\0"), ("a", "r,ccs=UTF-8")] {
         assert_eq!(Bio::file(path, mode).unwrap_err().kind(), ErrorKind::InvalidInput);
     }
 }

@@ -30,6 +30,7 @@ fn borrowed_bytes_are_read_where_they_are_and_never_written() {
     assert_eq!(bio.mem_data().unwrap().as_ptr(), text.as_ptr());
     bio.read(&mut [0; 3]).unwrap();
     assert_eq!(bio.mem_data(), Some(&text[3..]));
+    assert_eq!(bio.mem_buf(), Some(&text[3..]));
     let error = bio.write(b"x").unwrap_err();
     assert_eq!(error.error().unwrap().kind(), ErrorKind::Refused);
     assert_eq!(bio.set_mem_buf(b"x").unwrap_err().kind(), ErrorKind::InvalidInput);
@@ -78,6 +79,11 @@ fn the_contents_can_be_replaced() {
     }
     bio.write(b"more").unwrap();
     assert_eq!(bio.pending(), 100_004);
+    for (mut bio, secure) in [(bio, 0), (Bio::secure_memory().unwrap(), 1)] {
+        bio.set_mem_buf(b"secret").unwrap();
+        // SAFETY: get0: live as long as the BIO.
+        assert_eq!(unsafe { bio.mem_ptr().unwrap().as_ref() }.flags & 1, secure);
+    }
     assert_eq!(Bio::null().unwrap().set_mem_buf(b"x").unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
@@ -203,6 +209,10 @@ fn memory_goes_to_another_thread_and_back() {
 
 #[test]
 fn what_shares_with_another_bio_stays_on_its_thread() {
+    let mut noted = Bio::memory().unwrap();
+    // SAFETY: the callback does nothing.
+    unsafe { noted.set_callback_ptr(Some(nothing), std::ptr::null_mut()) };
+    assert!(SendBio::new(noted).is_err());
     let (half, _other) = Bio::new_bio_pair(0, 0).unwrap();
     let mut chain = Bio::buffer().unwrap();
     chain.push(half);
@@ -237,4 +247,17 @@ fn retry_flags_are_set_tested_and_cleared() {
     assert_eq!(bio.retry_flags(), BioFlags::empty());
     bio.set_flags(BioFlags::WRITE | BioFlags::SHOULD_RETRY).unwrap();
     assert!(bio.should_write());
+}
+
+unsafe extern "C" fn nothing(
+    _: *mut openssl_sys::BIO,
+    _: i32,
+    _: *const std::ffi::c_char,
+    _: usize,
+    _: i32,
+    _: std::ffi::c_long,
+    ret: i32,
+    _: *mut usize,
+) -> std::ffi::c_long {
+    ret.into()
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use libssl::bio::{Bio, BioType, SendBio};
+use libssl::bio::{Bio, BioOperation, BioType, BioVerdict, SendBio};
 use libssl::{ErrorKind, Ssl, SslRef, Want};
 
 use crate::common::{client_context, client_ssl, server_context};
@@ -147,6 +147,13 @@ fn tls_without_a_transport_is_refused() {
     ] {
         assert_eq!(error.error().unwrap().kind(), ErrorKind::NoTransport);
     }
+    bio.set_callback(|event| match event.operation {
+        BioOperation::Ctrl { command: openssl_sys_ext::BIO_C_GET_SSL, .. } => BioVerdict::Refuse(0),
+        _ => BioVerdict::Proceed,
+    })
+    .unwrap();
+    assert_eq!(bio.read(&mut [0; 4]).unwrap_err().error().unwrap().kind(), ErrorKind::NoTransport);
+    bio.remove_callback().unwrap();
     let (half, mut other) = Bio::new_bio_pair(0, 0).unwrap();
     bio.push(half);
     assert!(bio.do_handshake().unwrap_err().retry().unwrap().should_read());

@@ -58,7 +58,8 @@ impl BioRef {
                 // SAFETY: get0: an object that the BIO holds.
                 let lacks =
                     || unsafe { sys::SSL_get_rbio(ssl).is_null() || sys::SSL_get_wbio(ssl).is_null() };
-                if !ssl.is_null() && lacks() {
+                // Without an answer (it has no object, or a callback refused) nobody knows.
+                if ssl.is_null() || lacks() {
                     return false;
                 }
             }

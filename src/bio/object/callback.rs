@@ -120,7 +120,7 @@ impl BioRef {
         F: FnMut(&BioEvent<'_>) -> BioVerdict + Send + 'static,
     {
         const CALL: &str = "BIO_set_callback_ex";
-        if self.callback_ptr().is_some() && !self.has_callback() {
+        if self.has_foreign_callback() {
             return Err(Error::new(ErrorKind::Refused, CALL).with_detail("C has set a callback of its own"));
         }
         let closure: Closure = Box::new(callback);
@@ -157,6 +157,11 @@ impl BioRef {
     /// Whether there is a callback of [`set_callback`](Self::set_callback).
     pub fn has_callback(&self) -> bool {
         self.callback_ptr().is_some_and(|callback| std::ptr::fn_addr_eq(callback, OBSERVE))
+    }
+
+    /// Whether C has set a callback of its own.
+    pub(super) fn has_foreign_callback(&self) -> bool {
+        self.callback_ptr().is_some() && !self.has_callback()
     }
 
     /// The callback as C has it, this crate's own or one of C's.

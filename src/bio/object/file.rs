@@ -13,12 +13,13 @@ use crate::error::{self, Error, ErrorKind, Reason};
 use crate::ffi::{errno, strings};
 
 impl Bio {
-    /// A file, opened as `fopen` does it: `mode` is `"r"`, `"wb"`, `"a+"` and the like.
+    /// A file, opened as `fopen` does it: `mode` is `r`, `w` or `a`, with any of `b`, `+`, `x` and `e`
+    /// behind it.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Io`] if the file cannot be opened; [`Error::errno`] says why. [`ErrorKind::InvalidInput`] for an empty
-    /// path or mode, or a NUL byte in one.
+    /// path, a NUL byte in it, or a mode of other letters than these.
     ///
     /// C: [`BIO_new_file(3)`](https://docs.openssl.org/master/man3/BIO_s_file/)
     #[doc(alias = "BIO_new_file")]
@@ -26,7 +27,13 @@ impl Bio {
     pub fn file(path: impl AsRef<Path>, mode: &str) -> Result<Self, Error> {
         const CALL: &str = "BIO_new_file";
         let path = strings::c_path(CALL, path.as_ref())?;
-        let mode = strings::c_string_not_empty(CALL, "the mode", mode)?;
+        // What else `fopen` takes makes files that are not read and written byte by byte.
+        let known = |letter: char| "bxe+".contains(letter);
+        if !mode.strip_prefix(['r', 'w', 'a']).is_some_and(|rest| rest.chars().all(known)) {
+            let detail = format!("{mode:?} is no way to open a file");
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
+        }
+        let mode = strings::c_string(CALL, "the mode", mode)?;
         error::clear();
         errno::set(0);
         // SAFETY: two C strings, which C copies or only reads; the reference is ours.
@@ -66,7 +73,8 @@ impl Bio {
     ///
     /// # Safety
     ///
-    /// `file` is open as long as the BIO is used, and with `close` it is nobody else's to close.
+    /// `file` is open as long as the BIO is used, on whatever thread that is, and with `close` it is nobody else's to
+    /// close.
     #[doc(alias = "BIO_new_fp")]
     pub unsafe fn fp(file: NonNull<libc::FILE>, close: bool) -> Result<Self, Error> {
         const CALL: &str = "BIO_new_fp";

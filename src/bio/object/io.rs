@@ -149,14 +149,13 @@ impl BioRef {
         if limit == 0 {
             return Ok(0);
         }
-        let mut buf = vec![0_u8; limit + 1];
-        let before = self.number_read();
+        // C ends what it read with a NUL, behind which nothing is written: it is the last one.
+        let mut buf = vec![0xff_u8; limit + 1];
         let (out, len) = (buf.as_mut_ptr(), int(buf.len()));
         // SAFETY: the BIO is live, and writes at most `len` bytes to the buffer.
         let (ret, errno) =
             self.operate("BIO_get_line", |bio| unsafe { ext::BIO_get_line(bio, out.cast(), len) })?;
-        // Each byte was a read of this BIO, and counted.
-        let read = usize::try_from(self.number_read().wrapping_sub(before)).unwrap_or(limit).min(limit);
+        let read = buf.iter().rposition(|byte| *byte == 0).unwrap_or_default();
         line.extend(buf.iter().take(read));
         match ret {
             1.. => {

@@ -1,6 +1,6 @@
 //! Memory BIOs, and the one that has nothing.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_long};
 use std::ptr::{self, NonNull};
 
 use openssl_sys as sys;
@@ -80,8 +80,7 @@ impl BioRef {
         Some(unsafe { bytes::lend(data.cast_const().cast(), len) }.unwrap_or_default())
     }
 
-    /// The buffer itself: what can be read of memory that grows; all, read or not, of [`SliceBio`](super::SliceBio).
-    /// `None` if the chain has no memory BIO.
+    /// The buffer itself, with what was read moved out of it. `None` if the chain has no memory BIO.
     ///
     /// C: [`BIO_get_mem_ptr(3)`](https://docs.openssl.org/master/man3/BIO_s_mem/)
     #[doc(alias = "BIO_get_mem_ptr")]
@@ -99,11 +98,16 @@ impl BioRef {
     /// C: [`BIO_get_mem_ptr(3)`](https://docs.openssl.org/master/man3/BIO_s_mem/)
     #[doc(alias = "BIO_get_mem_ptr")]
     pub fn mem_ptr(&mut self) -> Option<NonNull<ext::BUF_MEM>> {
-        let memory = self.find_type_mut(BioType::MEM)?;
+        let (buffer, answer) = self.find_type_mut(BioType::MEM)?.held_buffer();
+        buffer.filter(|_| answer > 0)
+    }
+
+    /// The buffer of this memory BIO, and what C answered. After an answer a callback may refuse it all the same.
+    fn held_buffer(&mut self) -> (Option<NonNull<ext::BUF_MEM>>, c_long) {
         let mut buffer = ptr::null_mut();
         // SAFETY: the BIO is live and borrowed for writing, and `buffer` is a local of the type C writes.
-        let answer = memory.ask(|bio| unsafe { ext::BIO_get_mem_ptr(bio, &raw mut buffer) });
-        NonNull::new(buffer).filter(|_| answer > 0)
+        let answer = self.ask(|bio| unsafe { ext::BIO_get_mem_ptr(bio, &raw mut buffer) });
+        (NonNull::new(buffer), answer)
     }
 
     /// Replaces what can be read by a copy of `data`.
@@ -124,10 +128,13 @@ impl BioRef {
                 Error::new(ErrorKind::InvalidInput, CALL).with_detail("the buffer is not the BIO's own")
             );
         }
+        // Secure memory stays so.
+        // SAFETY: get0: live as long as the BIO.
+        let flags = memory.held_buffer().0.map_or(0, |earlier| unsafe { earlier.as_ref() }.flags);
         error::clear();
-        // SAFETY: has no requirements; the buffer is ours.
-        let buffer =
-            NonNull::new(unsafe { ext::BUF_MEM_new() }).ok_or_else(|| Error::from_queue("BUF_MEM_new"))?;
+        // SAFETY: takes any flags; the buffer is ours.
+        let buffer = NonNull::new(unsafe { ext::BUF_MEM_new_ex(flags) })
+            .ok_or_else(|| Error::from_queue("BUF_MEM_new_ex"))?;
         // SAFETY: the buffer is live and ours.
         if !data.is_empty() && unsafe { ext::BUF_MEM_grow(buffer.as_ptr(), data.len()) } != data.len() {
             let error = Error::from_queue("BUF_MEM_grow");
@@ -139,16 +146,20 @@ impl BioRef {
             // SAFETY: the buffer has grown to the length of the slice, which is not part of it.
             unsafe { ptr::copy_nonoverlapping(data.as_ptr(), (*buffer.as_ptr()).data.cast(), data.len()) };
         }
-        // SAFETY: the memory BIO is live and borrowed for writing, and takes the buffer over.
-        if unsafe { memory.set_mem_ptr(buffer, true) } {
-            return Ok(());
+        // SAFETY: the memory BIO takes over the buffer, which is ours.
+        unsafe { memory.set_mem_ptr(buffer, true) };
+        // A callback may have kept it from that, before or only as it seems.
+        match memory.held_buffer().0 {
+            Some(held) if held == buffer => return Ok(()),
+            // SAFETY: the BIO has another one: this is still ours, and freed once.
+            Some(_) => unsafe { ext::BUF_MEM_free(buffer.as_ptr()) },
+            // Whose it is cannot be known: it leaks.
+            None => {}
         }
-        // SAFETY: a callback kept the BIO from taking the buffer: it is still ours, and freed once.
-        unsafe { ext::BUF_MEM_free(buffer.as_ptr()) };
         Err(Error::new(ErrorKind::Refused, CALL).with_detail("a callback refused it"))
     }
 
-    /// Gives a memory BIO a buffer of C's. Returns whether it took it.
+    /// Gives a memory BIO a buffer of C's. Returns whether it says that it took it.
     ///
     /// C: [`BIO_set_mem_buf(3)`](https://docs.openssl.org/master/man3/BIO_s_mem/)
     ///
@@ -160,10 +171,8 @@ impl BioRef {
     pub unsafe fn set_mem_ptr(&mut self, buffer: NonNull<ext::BUF_MEM>, close: bool) -> bool {
         let flag = if close { ext::BIO_CLOSE } else { ext::BIO_NOCLOSE };
         let Some(memory) = self.find_type_mut(BioType::MEM) else { return false };
-        // A callback may say that it failed although it did not, so the BIO is asked.
         // SAFETY: the BIO is live and borrowed for writing; the rest by this function's contract.
-        memory.ask(|bio| unsafe { ext::BIO_set_mem_buf(bio, buffer.as_ptr(), flag) });
-        memory.mem_ptr() == Some(buffer)
+        memory.ask(|bio| unsafe { ext::BIO_set_mem_buf(bio, buffer.as_ptr(), flag) }) > 0
     }
 
     /// Says what a read from the empty memory answers. [`MemEof::Retry`] at first; [`MemEof::End`] for a

@@ -219,7 +219,8 @@ impl From<BioError> for io::Error {
 }
 
 impl BioRef {
-    /// Whether the last operation is to be tried again.
+    /// Whether the last operation is to be tried again. In C the flags of an earlier one stay where an operation does not
+    /// reach the BIO's method; here they do not.
     ///
     /// C: [`BIO_should_retry(3)`](https://docs.openssl.org/master/man3/BIO_should_retry/)
     #[doc(alias = "BIO_should_retry")]

@@ -30,13 +30,14 @@ impl SendBio {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`], and the chain, if it has one of another kind: half a pair, a method of the program's,
-    /// TLS.
+    /// [`ErrorKind::InvalidInput`], and the chain, if it has one of another kind (half a pair, a method of C's own, TLS), or
+    /// one with a callback of C's.
     pub fn new(bio: Bio) -> Result<Self, (Error, Bio)> {
         // SAFETY: each is a live BIO of the chain.
-        let ours = |bio: &BioRef| unsafe { custom::is_rust(bio.as_ptr()) };
-        let stays = bio.links().find(|bio| !goes(bio.method_type()) && !ours(bio)).map(BioRef::method_type);
-        match stays {
+        let ours = |link: &BioRef| unsafe { custom::is_rust(link.as_ptr()) };
+        let goes = |link: &BioRef| goes(link.method_type()) || ours(link);
+        let stays = bio.links().find(|link| !goes(link) || link.has_foreign_callback());
+        match stays.map(BioRef::method_type) {
             None => Ok(Self(bio)),
             Some(kind) => {
                 let detail = format!("a BIO of the type {:#x} stays on its thread", kind.0);
