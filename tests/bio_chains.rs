@@ -35,7 +35,11 @@ fn echo(context: SslContext) -> (SocketAddr, JoinHandle<Result<Vec<u8>, Error>>)
                     seen.extend_from_slice(&buf[..read]);
                     ssl.write(&buf[..read]).map_err(Error::from)?;
                 }
-                Err(error) if error.is_zero_return() => return Ok(seen),
+                Err(error) if error.is_zero_return() => {
+                    // Who asks for it has not gone away yet.
+                    let _ = ssl.shutdown();
+                    return Ok(seen);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -452,6 +456,23 @@ fn a_chain_takes_what_may_hang_there() {
     assert_eq!(kind(bio.gets(&mut buf)), ErrorKind::InvalidInput);
     assert_eq!(kind(bio.puts("a\0b")), ErrorKind::InvalidInput);
     assert_eq!((bio.read(&mut []).unwrap(), bio.write(&[]).unwrap(), bio.puts("").unwrap()), (0, 0, 0));
+}
+
+#[test]
+fn a_chain_is_a_reader_and_a_writer() {
+    let (address, server) = echo(common::server_context());
+    let mut bio = to(address, SslBio::new_buffer_ssl_connect(&common::client_context()).unwrap());
+    let error = Write::write(&mut bio, b"early").map(drop).and_then(|()| Write::flush(&mut bio)).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotConnected);
+    bio.do_connect().unwrap();
+    writeln!(bio, "a line and {} more", 1).unwrap();
+    Write::flush(&mut bio).unwrap();
+    let mut line = [0; 18];
+    bio.read_exact(&mut line).unwrap();
+    assert_eq!(&line, b"a line and 1 more\n");
+    bio.ssl_shutdown().unwrap();
+    assert_eq!(Read::read(&mut bio, &mut line).unwrap(), 0, "the clean end");
+    server.join().unwrap().unwrap();
 }
 
 #[test]

@@ -190,8 +190,8 @@ impl SslBio {
     ///
     /// # Safety
     ///
-    /// `bio` is a live BIO of which the caller owns one reference, and nobody else uses the chain, nor its `SSL`, while
-    /// this crate does. What the `SSL` and its BIOs hold may be used on any thread.
+    /// `bio` is a live BIO of which the caller owns one reference, and the first of its chain, and nobody else uses the
+    /// chain, nor its `SSL`, while this crate does. What the `SSL` and its BIOs hold may be used on any thread.
     pub unsafe fn from_ptr(bio: *mut sys::BIO) -> Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignType>::from_ptr(bio) }
