@@ -51,6 +51,7 @@ mod sock;
 mod socket;
 mod ssl;
 mod ssl_io;
+mod ssl_settings;
 mod stream;
 #[cfg(test)]
 mod tests;

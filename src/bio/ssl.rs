@@ -7,6 +7,7 @@ use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::chain;
 use super::handle::{Bio, BioRef};
 use super::object::{BioType, SendBio};
 use crate::context::SslContextRef;
@@ -41,7 +42,8 @@ foreign_type! {
     /// connection that failed refuses all I/O.
     ///
     /// Dropping a chain that was made here sends nothing, where BIO_free_all(3) would send a close_notify, and perhaps
-    /// wait: call [`ssl_shutdown`](SslBioRef::ssl_shutdown) before. One that C made is freed as C frees it.
+    /// wait: call [`ssl_shutdown`](SslBioRef::ssl_shutdown) before. One that C made is freed as C frees it, unless its
+    /// connection failed.
     ///
     /// C: [`BIO_f_ssl(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
     #[doc(alias = "BIO_f_ssl")]
@@ -151,10 +153,13 @@ impl SslBio {
     #[doc(alias = "BIO_get_ssl")]
     pub fn into_ssl(self) -> Result<Ssl, Self> {
         let Ok((filter, ssl)) = self.parts() else { return Err(self) };
-        // SAFETY: both are live. The BIO gives up its reference to the object, which this takes, before it dies.
+        // SAFETY: both are live. The BIO gives up its reference to the object, which this takes, before it dies. The
+        // transport, of which the object has a reference too, does not hang behind it any more.
         unsafe {
+            let transport = chain::take_behind(filter);
             ext::BIO_set_close(filter, ext::BIO_NOCLOSE.into());
             sys::BIO_free_all(self.into_ptr());
+            drop(transport);
             Ok(Ssl::from_ptr(ssl))
         }
     }
@@ -174,19 +179,19 @@ impl SslBio {
             return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("not a filter"));
         }
         // SAFETY: both chains are live and ours; the second one hangs behind the first from here on.
-        unsafe {
-            let top = filters.into_ptr();
-            enter(|| ext::BIO_push(top, self.into_ptr()));
-            Ok(<Self as ForeignType>::from_ptr(top))
-        }
+        let chain = unsafe { <Self as ForeignType>::from_ptr(filters.into_ptr()) };
+        // SAFETY: as above.
+        unsafe { enter(|| ext::BIO_push(chain.as_ptr(), self.into_ptr())) };
+        error::clear();
+        Ok(chain)
     }
 
     /// Takes over a chain from C, with the reference that the caller owned.
     ///
     /// # Safety
     ///
-    /// `bio` is a live BIO of which the caller owns one reference, and nobody else uses the chain, nor its `SSL`, while
-    /// this crate does. What the `SSL` and its BIOs hold may be used on any thread.
+    /// `bio` is a live BIO of which the caller owns one reference, and the first of its chain, and nobody else uses the
+    /// chain, nor its `SSL`, while this crate does. What the `SSL` and its BIOs hold may be used on any thread.
     pub unsafe fn from_ptr(bio: *mut sys::BIO) -> Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignType>::from_ptr(bio) }
@@ -410,7 +415,7 @@ fn refuse_second(call: &'static str, chain: &BioRef) -> Result<(), Error> {
     Ok(())
 }
 
-/// Frees the chain. If it was made here, nothing goes out, and the session is kept or dropped as `Ssl` does it.
+/// Frees the chain. If it was made here, or is dead, nothing goes out; the session is kept or dropped as `Ssl` does it.
 ///
 /// # Safety
 ///
@@ -420,7 +425,8 @@ unsafe fn free(bio: *mut sys::BIO) {
     // is seen by nobody.
     unsafe {
         if let Some((_, ssl)) = find(bio) {
-            if ssl::settle(ssl) {
+            let dead = SslRef::from_ptr(ssl).is_poisoned();
+            if ssl::settle(ssl) || dead {
                 ext::SSL_set_quiet_shutdown(ssl, 1);
             }
         }
