@@ -48,6 +48,7 @@
 //! | [`ex_data`] | data of the application in C's objects |
 //! | [`callback`] | what a Rust function needs that C registered as an OpenSSL callback |
 //! | [`ffi`] | the raw types, and how objects pass between C and Rust |
+//! | [`guide`] | for programs that come from C: what replaces each call |
 //!
 //! # Versions
 //!
@@ -64,6 +65,7 @@ pub mod context;
 pub mod error;
 pub mod ex_data;
 pub mod ffi;
+pub mod guide;
 pub mod handshake;
 #[cfg(feature = "openssl")]
 mod interop;
