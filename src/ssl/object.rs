@@ -30,7 +30,8 @@ impl SslRef {
     pub fn clear(&mut self) -> Result<(), Error> {
         const CALL: &str = "SSL_clear";
         let ssl = self.as_ptr();
-        let began = !self.in_before();
+        // C keeps the role too, and tells it no more.
+        let role = (!self.in_before()).then(|| self.role()).flatten();
         // SAFETY: the object is live, and the calls only read it. C clears an object that renegotiates by halves, and
         // crashes where a job is paused.
         let (renegotiates, paused) =
@@ -44,8 +45,9 @@ impl SslRef {
             return Err(Error::new(ErrorKind::NotReady, CALL).with_detail(detail));
         }
         let state = State::of_mut(self)?;
-        if began {
+        if let Some(role) = role {
             state.set_used();
+            state.set_role(role);
         }
         error::clear();
         // SAFETY: the object is live and borrowed for writing, so that no callback of its own is under way.
