@@ -21,7 +21,7 @@
 //! A command can weaken what is set: the versions, ciphers and options it names are set as the methods of their names set
 //! them. Three things the calls without `danger` in their names do not take away, as no other method without it does: that the
 //! peer is verified, the security level, and that certificates are chosen strictly. What C changed of them is taken back, and
-//! the answer is [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput).
+//! the answer is [`ErrorKind::InvalidInput`].
 
 mod section;
 mod target;
