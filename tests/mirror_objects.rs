@@ -17,7 +17,7 @@ use libssl::context::{
 };
 use libssl::error::AlertLevel;
 use libssl::library::InitOptions;
-use libssl::x509::PKey;
+use libssl::x509::{InheritFlags, PKey};
 use libssl::{Alert, ErrorKind, Role, Ssl, SslContext, SslContextBuilder, SslRef, Want};
 use mirror::{Two, since, supported};
 use openssl_sys as sys;
@@ -297,6 +297,14 @@ fn what_has_begun_is_not_copied() {
     two.shake();
     let error = two.client.dup().unwrap_err();
     assert_eq!((error.kind(), error.call()), (ErrorKind::NotReady, "SSL_dup"));
+}
+
+#[test]
+fn what_c_would_not_copy_is_not_passed_over() {
+    let mut ssl = client_ssl(&client_context());
+    ssl.verify_param_mut().danger_set_inherit_flags(InheritFlags::LOCKED);
+    let error = ssl.dup().unwrap_err();
+    assert_eq!((error.kind(), error.call()), (ErrorKind::InvalidInput, "SSL_dup"));
 }
 
 #[test]
