@@ -1,278 +1,393 @@
-//! Data of the application's in C's objects: ex_data, for Rust and C alike.
+//! Values of the caller's own in objects of C's: the ex_data that Rust and C share.
 //!
-//! C code keeps pointers in an `SSL` or an `SSL_CTX` under an index that it got from SSL_get_ex_new_index(3), or as
-//! `app_data`. Rust reads and writes them with the same index, as pointers:
-//! [`ex_data`](SslRef::ex_data), [`app_data`](SslRef::app_data). What Rust keeps there by itself are values that the object
-//! owns ([`SslExData`], [`SslContextExData`]), to which C has a pointer, for reading, under their
-//! [`index`](SslExData::index). This crate uses indexes of its own for what it knows about an object, and leaves all others
-//! alone.
+//! An [`ExIndex`] is a place for a value of one type in every object of one kind. C finds the address of the value with
+//! the [number](ExIndex::number) of the index; what C keeps at an index of its own is reached with `ex_data_ptr`.
 //!
 //! ```
-//! use libssl::ex_data::SslExData;
+//! use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+//!
+//! use libssl::ex_data::ExIndex;
 //! use libssl::{Ssl, SslContext};
 //!
-//! static TENANT: SslExData<String> = SslExData::new();
+//! #[derive(Default)]
+//! struct Account {
+//!     bytes: AtomicU64,
+//! }
 //!
-//! let mut ssl = Ssl::new(&SslContext::client()?.build())?;
-//! ssl.set_ex_value(&TENANT, "blue".to_owned())?;
-//! assert_eq!(ssl.ex_value(&TENANT).map(String::as_str), Some("blue")); // in callbacks, too
+//! static ACCOUNT: ExIndex<Ssl, Account> = ExIndex::new();
+//!
+//! let context = SslContext::builder(libssl::SslMethod::tls())?.build();
+//! let mut ssl = Ssl::new(&context)?;
+//! ssl.set_ex_data(&ACCOUNT, Account::default())?;
+//! ssl.ex_data(&ACCOUNT).unwrap().bytes.fetch_add(5, Relaxed); // also in a callback
+//! assert_eq!(ssl.take_ex_data(&ACCOUNT)?.unwrap().bytes.into_inner(), 5);
 //! # Ok::<(), libssl::Error>(())
 //! ```
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_long, c_void};
 use std::fmt;
-use std::ptr;
+use std::sync::OnceLock;
 
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use crate::context::{ContextSettings, SslContextBuilderRef};
+use crate::context::{ContextSettings, SslContext, SslContextBuilderRef, run};
 use crate::error::{self, Error};
-use crate::ffi::ex_data::Slot;
-use crate::ssl::SslRef;
+use crate::ffi::ex_data::{Carrier, Index, forget_on_dup};
+use crate::session::{SslSession, SslSessionRef};
+use crate::ssl::{Ssl, SslRef};
 
-/// A place for a `T` in each [`Ssl`](crate::Ssl), which the object owns and drops. It is meant to be a `static`.
-pub struct SslExData<T>(Slot<sys::SSL, T>);
+mod sealed {
+    use crate::ffi::ex_data::Carrier;
 
-/// A place for a `T` in each [`SslContext`](crate::SslContext), which the context owns and drops. It is meant to be a `static`.
-pub struct SslContextExData<T>(Slot<sys::SSL_CTX, T>);
+    pub trait Owner {
+        type Raw: Carrier;
+    }
+}
 
-macro_rules! place {
-    ($place:ident) => {
-        impl<T: Send + Sync + 'static> $place<T> {
-            /// A place of its own, whose index is allocated when it is first needed.
-            pub const fn new() -> Self {
-                Self(Slot::new())
+/// A kind of object that has room for values: [`Ssl`], [`SslContext`] and [`SslSession`].
+pub trait ExDataOwner: sealed::Owner {}
+
+macro_rules! owners {
+    ($($owner:ident: $raw:ident),*) => {
+        $(
+            impl sealed::Owner for $owner {
+                type Raw = sys::$raw;
             }
 
-            /// The index under which C finds a pointer to the value, or NULL where none was set. C may read the value for as
-            /// long as nobody sets another one. It must not set the pointer, which this place frees.
-            ///
-            /// # Errors
-            ///
-            /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if there is no memory for an index.
-            pub fn index(&'static self) -> Result<c_int, Error> {
-                self.0.index()
-            }
+            impl ExDataOwner for $owner {}
+        )*
+    };
+}
+
+owners!(Ssl: SSL, SslContext: SSL_CTX, SslSession: SSL_SESSION);
+
+/// A place for a `T` in every `O`, allocated for the life of the process when it is first needed.
+///
+/// An object owns its value, and drops it when it is freed, in whatever thread that happens and by whomever, C or Rust; a
+/// panic in the destructor is then contained.
+///
+/// C: [`CRYPTO_get_ex_new_index(3)`](https://docs.openssl.org/master/man3/CRYPTO_get_ex_new_index/)
+#[doc(alias = "SSL_get_ex_new_index")]
+#[doc(alias = "SSL_CTX_get_ex_new_index")]
+#[doc(alias = "SSL_SESSION_get_ex_new_index")]
+#[doc(alias = "CRYPTO_get_ex_new_index")]
+pub struct ExIndex<O: ExDataOwner, T> {
+    index: OnceLock<Index<O::Raw, T>>,
+    dup: ext::CRYPTO_EX_dup,
+}
+
+impl<O: ExDataOwner, T: Send + Sync + 'static> ExIndex<O, T> {
+    /// An index whose values stay where they are: the copy of an object ([`SslRef::dup`], and those that libssl makes of
+    /// sessions) starts without one.
+    #[allow(clippy::new_without_default)] // each is another index
+    pub const fn new() -> Self {
+        Self { index: OnceLock::new(), dup: Some(forget_on_dup) }
+    }
+
+    /// An index whose values are cloned for the copy of an object. Where the clone panics, there is no copy: then
+    /// [`SslRef::dup`] fails, or the handshake that copies a session, and the panic goes on there.
+    pub const fn cloning() -> Self
+    where
+        T: Clone,
+    {
+        Self { index: OnceLock::new(), dup: Some(clone_on_dup::<T>) }
+    }
+
+    /// The number, with which C finds the address of an object's `T`, or NULL. C must not set another one: the object
+    /// owns it as Rust does.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate.
+    pub fn number(&self) -> Result<c_int, Error> {
+        self.index().map(Index::number)
+    }
+
+    fn index(&self) -> Result<&Index<O::Raw, T>, Error> {
+        if let Some(index) = self.index.get() {
+            return Ok(index);
         }
+        error::clear();
+        // SAFETY: the copy of an object has nothing at the index, or a clone of its own.
+        let index = unsafe { Index::new(self.dup) }?;
+        // Of two threads that race here one index stays unused; that is all.
+        Ok(self.index.get_or_init(|| index))
+    }
 
-        impl<T: Send + Sync + 'static> Default for $place<T> {
-            fn default() -> Self {
-                Self::new()
+    /// # Safety
+    ///
+    /// `object` is live for `'a`, and nobody replaces or changes the value for as long.
+    unsafe fn get<'a>(&self, object: *const O::Raw) -> Option<&'a T> {
+        // SAFETY: by this function's contract; the object owns what it has at this index.
+        unsafe { self.index.get()?.get(object).as_ref() }
+    }
+
+    /// # Safety
+    ///
+    /// `object` is live for `'a`, and nobody else uses the value for as long.
+    unsafe fn get_mut<'a>(&self, object: *const O::Raw) -> Option<&'a mut T> {
+        // SAFETY: by this function's contract; the object owns what it has at this index.
+        unsafe { self.index.get()?.get(object).as_mut() }
+    }
+
+    /// # Safety
+    ///
+    /// `object` is live, no other thread uses it, and no borrow of the earlier value is left.
+    unsafe fn replace(&self, object: *mut O::Raw, value: Option<T>) -> Result<Option<T>, Error> {
+        let index = self.index()?;
+        error::clear();
+        // SAFETY: by this function's contract.
+        let earlier = unsafe { index.set(object, value.map(Box::new)) }?;
+        Ok(earlier.map(|value| *value))
+    }
+}
+
+impl<O: ExDataOwner, T> fmt::Debug for ExIndex<O, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExIndex").finish_non_exhaustive()
+    }
+}
+
+/// Gives the copy of an object a clone of the value.
+unsafe extern "C" fn clone_on_dup<T: Clone + 'static>(
+    _to: *mut sys::CRYPTO_EX_DATA,
+    _from: *const sys::CRYPTO_EX_DATA,
+    data: *mut *mut c_void,
+    _index: c_int,
+    _argl: c_long,
+    _argp: *mut c_void,
+) -> c_int {
+    // SAFETY: C passes the place of the pointer that it will store in the copy. It holds what the object has: NULL, or its
+    // `T`, which nobody changes while the object is copied.
+    let value = unsafe { (*data).cast::<T>().as_ref() };
+    let Some(copy) = run(|| value.map(|value| Box::new(value.clone()))) else {
+        // SAFETY: as above. C makes no copy then.
+        unsafe { *data = std::ptr::null_mut() };
+        return 0;
+    };
+    // SAFETY: as above.
+    unsafe { *data = copy.map_or(std::ptr::null_mut(), |copy| Box::into_raw(copy).cast()) };
+    1
+}
+
+/// Sets what C has at an index.
+///
+/// # Safety
+///
+/// As the public functions below demand.
+unsafe fn set_raw<C: Carrier>(object: *mut C, index: c_int, data: *mut c_void) -> Result<(), Error> {
+    error::clear();
+    // SAFETY: by this function's contract.
+    if unsafe { C::set(object, index, data) } == 1 { Ok(()) } else { Err(Error::from_queue(C::SET)) }
+}
+
+/// The getters of one type.
+macro_rules! getters {
+    ($type:ident, $owner:ident, $get:literal, $app:path, $app_name:literal) => {
+        impl $type {
+            /// The value at an index, if one was set.
+            ///
+            #[doc = concat!("C: [`", $get, "(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)")]
+            #[doc(alias = $get)]
+            pub fn ex_data<T: Send + Sync + 'static>(&self, index: &ExIndex<$owner, T>) -> Option<&T> {
+                // SAFETY: the object is live, and what sets a value takes `&mut`, or promises that nobody else uses it.
+                unsafe { index.get(self.as_ptr()) }
             }
-        }
 
-        impl<T> fmt::Debug for $place<T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($place)).finish_non_exhaustive()
+            /// What C has at an index of its own; NULL where nothing was set.
+            ///
+            #[doc = concat!("C: [`", $get, "(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)")]
+            #[doc(alias = $get)]
+            pub fn ex_data_ptr(&self, index: c_int) -> *mut c_void {
+                // SAFETY: the object is live, and the call only reads it, for any index.
+                unsafe { Carrier::get(self.as_ptr().cast_const(), index) }
+            }
+
+            /// What C set with `set_app_data`, the place that needs no index; NULL where nothing was set.
+            #[doc(alias = $app_name)]
+            pub fn app_data(&self) -> *mut c_void {
+                // SAFETY: the object is live, and the call only reads it.
+                unsafe { $app(self.as_ptr()) }
             }
         }
     };
 }
 
-place!(SslExData);
-place!(SslContextExData);
+/// The setters of a type that is borrowed for writing.
+macro_rules! setters {
+    ($type:ident, $owner:ident, $set:literal, $app:path, $app_name:literal) => {
+        impl $type {
+            /// The value at an index, for changing it.
+            pub fn ex_data_mut<T: Send + Sync + 'static>(
+                &mut self,
+                index: &ExIndex<$owner, T>,
+            ) -> Option<&mut T> {
+                // SAFETY: the object is live and borrowed for writing, and the value with it.
+                unsafe { index.get_mut(self.as_ptr()) }
+            }
 
-/// A new index for pointers in `SSL` objects, to be shared with C. Nothing is freed under it.
-///
-/// # Errors
-///
-/// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if there is no memory for it.
-///
-/// C: [`SSL_get_ex_new_index(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
-#[doc(alias = "SSL_get_ex_new_index")]
-pub fn new_ssl_index() -> Result<c_int, Error> {
-    error::clear();
-    // SAFETY: without callbacks and data, it only counts up a number of the library's.
-    index("SSL_get_ex_new_index", unsafe { ext::SSL_get_ex_new_index(0, ptr::null_mut(), None, None, None) })
+            /// Gives the object a value, and returns the one it had.
+            ///
+            /// # Errors
+            ///
+            /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate; the value is then dropped.
+            ///
+            #[doc = concat!("C: [`", $set, "(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)")]
+            #[doc(alias = $set)]
+            pub fn set_ex_data<T: Send + Sync + 'static>(
+                &mut self,
+                index: &ExIndex<$owner, T>,
+                value: T,
+            ) -> Result<Option<T>, Error> {
+                // SAFETY: the object is live and borrowed for writing.
+                unsafe { index.replace(self.as_ptr(), Some(value)) }
+            }
+
+            /// Takes the value at an index out of the object.
+            ///
+            /// # Errors
+            ///
+            /// As [`set_ex_data`](Self::set_ex_data); the value then stays.
+            pub fn take_ex_data<T: Send + Sync + 'static>(
+                &mut self,
+                index: &ExIndex<$owner, T>,
+            ) -> Result<Option<T>, Error> {
+                // SAFETY: the object is live and borrowed for writing.
+                unsafe { index.replace(self.as_ptr(), None) }
+            }
+
+            /// Sets what C has at an index of its own.
+            ///
+            /// # Errors
+            ///
+            /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate.
+            ///
+            #[doc = concat!("C: [`", $set, "(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)")]
+            ///
+            /// # Safety
+            ///
+            /// The index is C's, not an [`ExIndex`]'s, and whoever reads, copies or frees what is there takes `data` for what
+            /// it is, on whichever thread the object is used.
+            #[doc(alias = $set)]
+            pub unsafe fn set_ex_data_ptr(&mut self, index: c_int, data: *mut c_void) -> Result<(), Error> {
+                // SAFETY: the object is live and borrowed for writing; the rest by this function's contract.
+                unsafe { set_raw(self.as_ptr(), index, data) }
+            }
+
+            /// Sets what `app_data` gives.
+            ///
+            /// # Errors
+            ///
+            /// As [`set_ex_data_ptr`](Self::set_ex_data_ptr).
+            ///
+            /// # Safety
+            ///
+            /// As [`set_ex_data_ptr`](Self::set_ex_data_ptr).
+            #[doc(alias = $app_name)]
+            pub unsafe fn set_app_data(&mut self, data: *mut c_void) -> Result<(), Error> {
+                error::clear();
+                // SAFETY: the object is live and borrowed for writing; the rest by this function's contract.
+                if unsafe { $app(self.as_ptr(), data) } == 1 {
+                    Ok(())
+                } else {
+                    Err(Error::from_queue($app_name))
+                }
+            }
+        }
+    };
 }
 
-/// A new index for pointers in `SSL_CTX` objects, as [`new_ssl_index`].
-///
-/// # Errors
-///
-/// As [`new_ssl_index`].
-///
-/// C: [`SSL_CTX_get_ex_new_index(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
-#[doc(alias = "SSL_CTX_get_ex_new_index")]
-pub fn new_context_index() -> Result<c_int, Error> {
-    error::clear();
-    // SAFETY: as in `new_ssl_index`.
-    index("SSL_CTX_get_ex_new_index", unsafe {
-        ext::SSL_CTX_get_ex_new_index(0, ptr::null_mut(), None, None, None)
-    })
+getters!(SslRef, Ssl, "SSL_get_ex_data", ext::SSL_get_app_data, "SSL_get_app_data");
+setters!(SslRef, Ssl, "SSL_set_ex_data", ext::SSL_set_app_data, "SSL_set_app_data");
+getters!(
+    ContextSettings,
+    SslContext,
+    "SSL_CTX_get_ex_data",
+    ext::SSL_CTX_get_app_data,
+    "SSL_CTX_get_app_data"
+);
+setters! {
+    SslContextBuilderRef, SslContext, "SSL_CTX_set_ex_data", ext::SSL_CTX_set_app_data, "SSL_CTX_set_app_data"
+}
+getters! {
+    SslSessionRef, SslSession, "SSL_SESSION_get_ex_data", ext::SSL_SESSION_get_app_data, "SSL_SESSION_get_app_data"
 }
 
-fn index(call: &'static str, index: c_int) -> Result<c_int, Error> {
-    if index >= 0 { Ok(index) } else { Err(Error::from_queue(call)) }
-}
-
-impl SslRef {
-    /// The value that was set for this place.
-    ///
-    /// C: [`SSL_get_ex_data(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
-    pub fn ex_value<T: Send + Sync + 'static>(&self, place: &'static SslExData<T>) -> Option<&T> {
-        // SAFETY: the object is live, and setting another value takes `&mut`.
-        unsafe { place.0.get(self.as_ptr()) }
-    }
-
-    /// Gives the object a value, and drops the one before.
+/// A session may have many holders, among them the cache and libssl's own, and C has no lock for what is set here.
+impl SslSessionRef {
+    /// Gives the session a value, and returns the one it had.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if there is no memory; the one before then stays.
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate; the value is then dropped.
     ///
-    /// C: [`SSL_set_ex_data(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
-    pub fn set_ex_value<T: Send + Sync + 'static>(
-        &mut self,
-        place: &'static SslExData<T>,
+    /// C: [`SSL_SESSION_set_ex_data(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
+    ///
+    /// # Safety
+    ///
+    /// Nobody else uses the session during this call, and no borrow of the earlier value is left.
+    #[doc(alias = "SSL_SESSION_set_ex_data")]
+    pub unsafe fn set_ex_data<T: Send + Sync + 'static>(
+        &self,
+        index: &ExIndex<SslSession, T>,
         value: T,
-    ) -> Result<(), Error> {
-        error::clear();
-        // SAFETY: the object is live and borrowed for writing, so that nobody has borrowed the earlier value.
-        unsafe { place.0.set(self.as_ptr(), Box::new(value)) }
+    ) -> Result<Option<T>, Error> {
+        // SAFETY: the session is live; the rest by this function's contract.
+        unsafe { index.replace(self.as_ptr(), Some(value)) }
     }
 
-    /// The pointer under an index of C's; NULL where none was set, and for what is no index.
-    ///
-    /// C: [`SSL_get_ex_data(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
-    #[doc(alias = "SSL_get_ex_data")]
-    pub fn ex_data(&self, index: c_int) -> *mut c_void {
-        // SAFETY: the object is live, and the call only reads it.
-        unsafe { sys::SSL_get_ex_data(self.as_ptr(), index) }
-    }
-
-    /// Sets the pointer under an index of C's or of [`new_ssl_index`].
-    ///
-    /// # Safety
-    ///
-    /// It is an index of such objects that is not this crate's (nor [`SslExData`]'s), and the pointer is what everybody who
-    /// uses the index expects there.
+    /// Takes the value at an index out of the session.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if there is no memory.
-    ///
-    /// C: [`SSL_set_ex_data(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
-    #[doc(alias = "SSL_set_ex_data")]
-    pub unsafe fn set_ex_data(&mut self, index: c_int, data: *mut c_void) -> Result<(), Error> {
-        error::clear();
-        // SAFETY: the object is live and borrowed for writing; the rest by this function's contract.
-        let done = unsafe { sys::SSL_set_ex_data(self.as_ptr(), index, data) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_set_ex_data")) }
-    }
-
-    /// The pointer that C calls app_data, which is that under the index 0.
-    ///
-    /// C: [`SSL_get_app_data(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
-    #[doc(alias = "SSL_get_app_data")]
-    pub fn app_data(&self) -> *mut c_void {
-        // SAFETY: the object is live, and the call only reads it.
-        unsafe { ext::SSL_get_app_data(self.as_ptr()) }
-    }
-
-    /// Sets the pointer that C calls app_data.
+    /// As [`set_ex_data`](Self::set_ex_data); the value then stays.
     ///
     /// # Safety
-    ///
-    /// The pointer is what everybody who uses it expects there.
-    ///
-    /// # Errors
     ///
     /// As [`set_ex_data`](Self::set_ex_data).
-    ///
-    /// C: [`SSL_set_app_data(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
-    #[doc(alias = "SSL_set_app_data")]
-    pub unsafe fn set_app_data(&mut self, data: *mut c_void) -> Result<(), Error> {
-        error::clear();
-        // SAFETY: the object is live and borrowed for writing; the rest by this function's contract.
-        let done = unsafe { ext::SSL_set_app_data(self.as_ptr(), data) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_set_app_data")) }
-    }
-}
-
-impl ContextSettings {
-    /// The value that was set for this place.
-    ///
-    /// C: [`SSL_CTX_get_ex_data(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
-    pub fn ex_value<T: Send + Sync + 'static>(&self, place: &'static SslContextExData<T>) -> Option<&T> {
-        // SAFETY: the context is live, and setting another value takes `&mut`.
-        unsafe { place.0.get(self.as_ptr()) }
+    pub unsafe fn take_ex_data<T: Send + Sync + 'static>(
+        &self,
+        index: &ExIndex<SslSession, T>,
+    ) -> Result<Option<T>, Error> {
+        // SAFETY: the session is live; the rest by this function's contract.
+        unsafe { index.replace(self.as_ptr(), None) }
     }
 
-    /// The pointer under an index of C's; NULL where none was set, and for what is no index.
-    ///
-    /// C: [`SSL_CTX_get_ex_data(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
-    #[doc(alias = "SSL_CTX_get_ex_data")]
-    pub fn ex_data(&self, index: c_int) -> *mut c_void {
-        // SAFETY: the context is live, and the call only reads it.
-        unsafe { sys::SSL_CTX_get_ex_data(self.as_ptr(), index) }
-    }
-
-    /// The pointer that C calls app_data, which is that under the index 0.
-    ///
-    /// C: [`SSL_CTX_get_app_data(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
-    #[doc(alias = "SSL_CTX_get_app_data")]
-    pub fn app_data(&self) -> *mut c_void {
-        // SAFETY: the context is live, and the call only reads it.
-        unsafe { ext::SSL_CTX_get_app_data(self.as_ptr()) }
-    }
-}
-
-impl SslContextBuilderRef {
-    /// Gives the context a value, and drops the one before.
+    /// Sets what C has at an index of its own.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if there is no memory; the one before then stays.
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate.
     ///
-    /// C: [`SSL_CTX_set_ex_data(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
-    pub fn set_ex_value<T: Send + Sync + 'static>(
-        &mut self,
-        place: &'static SslContextExData<T>,
-        value: T,
-    ) -> Result<(), Error> {
-        error::clear();
-        // SAFETY: the context is live and borrowed for writing, so that nobody has borrowed the earlier value.
-        unsafe { place.0.set(self.as_ptr(), Box::new(value)) }
-    }
-
-    /// Sets the pointer under an index of C's or of [`new_context_index`].
+    /// C: [`SSL_SESSION_set_ex_data(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
     ///
     /// # Safety
     ///
-    /// It is an index of such objects that is not this crate's (nor [`SslContextExData`]'s), and the pointer is what everybody
-    /// who uses the index expects there.
+    /// Nobody else uses the session during this call. The index is C's, not an [`ExIndex`]'s, and whoever reads, copies or
+    /// frees what is there takes `data` for what it is, on whichever thread the session is used.
+    #[doc(alias = "SSL_SESSION_set_ex_data")]
+    pub unsafe fn set_ex_data_ptr(&self, index: c_int, data: *mut c_void) -> Result<(), Error> {
+        // SAFETY: the session is live; the rest by this function's contract.
+        unsafe { set_raw(self.as_ptr(), index, data) }
+    }
+
+    /// Sets what `app_data` gives.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if there is no memory.
-    ///
-    /// C: [`SSL_CTX_set_ex_data(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
-    #[doc(alias = "SSL_CTX_set_ex_data")]
-    pub unsafe fn set_ex_data(&mut self, index: c_int, data: *mut c_void) -> Result<(), Error> {
-        error::clear();
-        // SAFETY: the context is live and borrowed for writing; the rest by this function's contract.
-        let done = unsafe { sys::SSL_CTX_set_ex_data(self.as_ptr(), index, data) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_CTX_set_ex_data")) }
-    }
-
-    /// Sets the pointer that C calls app_data.
+    /// As [`set_ex_data_ptr`](Self::set_ex_data_ptr).
     ///
     /// # Safety
     ///
-    /// The pointer is what everybody who uses it expects there.
-    ///
-    /// # Errors
-    ///
-    /// As [`set_ex_data`](Self::set_ex_data).
-    ///
-    /// C: [`SSL_CTX_set_app_data(3)`](https://docs.openssl.org/master/man3/BIO_get_ex_new_index/)
-    #[doc(alias = "SSL_CTX_set_app_data")]
-    pub unsafe fn set_app_data(&mut self, data: *mut c_void) -> Result<(), Error> {
+    /// As [`set_ex_data_ptr`](Self::set_ex_data_ptr).
+    #[doc(alias = "SSL_SESSION_set_app_data")]
+    pub unsafe fn set_app_data(&self, data: *mut c_void) -> Result<(), Error> {
         error::clear();
-        // SAFETY: the context is live and borrowed for writing; the rest by this function's contract.
-        let done = unsafe { ext::SSL_CTX_set_app_data(self.as_ptr(), data) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_CTX_set_app_data")) }
+        // SAFETY: the session is live; the rest by this function's contract.
+        match unsafe { ext::SSL_SESSION_set_app_data(self.as_ptr(), data) } {
+            1 => Ok(()),
+            _ => Err(Error::from_queue("SSL_SESSION_set_app_data")),
+        }
     }
 }

@@ -58,6 +58,7 @@
 
 pub mod bio;
 pub mod callback;
+pub mod conf;
 pub mod connected;
 pub mod context;
 pub mod error;
@@ -69,6 +70,7 @@ mod interop;
 pub mod library;
 pub mod ocsp;
 pub mod poll;
+pub mod session;
 pub mod ssl;
 pub mod x509;
 

@@ -117,23 +117,7 @@ impl CaNames {
         const CALL: &str = "SSL_add_dir_cert_subjects_to_stack";
         let path = path.as_ref();
         let directory = strings::c_path(CALL, path)?;
-        let unreadable = |error: std::io::Error| {
-            Error::new(ErrorKind::Io, CALL)
-                .with_transport(Some(error))
-                .with_detail(path.display().to_string())
-        };
-        for entry in path.read_dir().map_err(unreadable)? {
-            let file = entry.map_err(unreadable)?.path();
-            if file.is_dir() {
-                continue;
-            }
-            if !file.is_file() {
-                // C would wait for what comes out of a pipe.
-                let detail = format!("{} is no regular file", file.display());
-                return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
-            }
-            refuse_encrypted(CALL, &file, &read_file(CALL, &file)?)?;
-        }
+        check_subjects_in(CALL, path)?;
         error::clear();
         // SAFETY: the stack is ours and the path outlives the call.
         let done = unsafe { ext::SSL_add_dir_cert_subjects_to_stack(self.0, directory.as_ptr()) };
@@ -232,6 +216,35 @@ fn read_once(call: &'static str, path: &Path) -> Result<Option<Vec<u8>>, Error> 
     let bytes = read_file(call, path)?;
     refuse_encrypted(call, path, &bytes)?;
     Ok((!path.is_file()).then_some(bytes))
+}
+
+/// Looks a directory through whose files C will read.
+pub(crate) fn check_subjects_in(call: &'static str, path: &Path) -> Result<(), Error> {
+    let unreadable = |error: std::io::Error| {
+        Error::new(ErrorKind::Io, call).with_transport(Some(error)).with_detail(path.display().to_string())
+    };
+    for entry in path.read_dir().map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        if file.is_dir() {
+            continue;
+        }
+        if !file.is_file() {
+            // C would wait for what comes out of a pipe.
+            let detail = format!("{} is no regular file", file.display());
+            return Err(Error::new(ErrorKind::InvalidInput, call).with_detail(detail));
+        }
+        refuse_encrypted(call, &file, &read_file(call, &file)?)?;
+    }
+    Ok(())
+}
+
+/// Looks a file through that C will read, for which it must be there twice.
+pub(crate) fn check_subjects_of(call: &'static str, path: &Path) -> Result<(), Error> {
+    if path.is_file() || !path.exists() {
+        return read_once(call, path).map(drop);
+    }
+    let detail = format!("{} is no regular file", path.display());
+    Err(Error::new(ErrorKind::InvalidInput, call).with_detail(detail))
 }
 
 /// C would ask for the passphrase of an encrypted certificate at the terminal.

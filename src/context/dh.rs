@@ -38,11 +38,7 @@ impl SslContextBuilderRef {
     #[doc(alias = "SSL_CTX_set_tmp_dh")]
     pub fn set_tmp_dh(&mut self, parameters: PKey) -> Result<(), Error> {
         const CALL: &str = "SSL_CTX_set0_tmp_dh_pkey";
-        let algorithm = parameters.algorithm();
-        if !["DH", "DHX"].contains(&algorithm.as_str()) {
-            let detail = format!("{algorithm} parameters where DH's belong");
-            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
-        }
+        demand_dh(CALL, &parameters)?;
         error::clear();
         // SAFETY: the context is live and borrowed for writing.
         let done = unsafe { sys::SSL_CTX_set0_tmp_dh_pkey(self.as_ptr(), parameters.as_ptr()) };
@@ -62,4 +58,14 @@ impl SslContextBuilderRef {
     pub fn set_ecdh_auto(&mut self, auto: bool) -> bool {
         auto
     }
+}
+
+/// Refuses what is not DH's.
+pub(crate) fn demand_dh(call: &'static str, parameters: &PKey) -> Result<(), Error> {
+    let algorithm = parameters.algorithm();
+    if ["DH", "DHX"].contains(&algorithm.as_str()) {
+        return Ok(());
+    }
+    let detail = format!("{algorithm} parameters where DH's belong");
+    Err(Error::new(ErrorKind::InvalidInput, call).with_detail(detail))
 }

@@ -9,7 +9,7 @@ use openssl_sys_ext as ext;
 
 use super::callbacks::{Callbacks, run};
 use super::{ContextSettings, SslContextBuilderRef};
-use crate::error::{Alert, Error};
+use crate::error::{Alert, AlertLevel, Error};
 use crate::ssl::SslRef;
 
 pub(super) type Observe = Arc<dyn Fn(&SslRef, InfoEvent) + Send + Sync>;
@@ -51,6 +51,11 @@ impl InfoEvent {
     /// The alert that was read or written, if that is what happened.
     pub fn alert(self) -> Option<Alert> {
         self.is(Self::ALERT).then(|| Alert(self.value.to_le_bytes()[0]))
+    }
+
+    /// How grave that alert is.
+    pub fn alert_level(self) -> Option<AlertLevel> {
+        self.is(Self::ALERT).then(|| AlertLevel::of_value(self.value).0)
     }
 
     /// Whether that alert is a fatal one.

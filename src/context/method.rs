@@ -3,6 +3,11 @@
 use std::fmt;
 
 use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+use super::ContextSettings;
+use crate::error::Error;
+use crate::ffi::compat;
 
 /// An `SSL_METHOD`: the protocol family of a context, and the roles it can play.
 ///
@@ -38,9 +43,45 @@ impl SslMethod {
         Self(unsafe { sys::TLS_server_method() })
     }
 
+    /// What C says the method is.
+    ///
+    /// # Safety
+    ///
+    /// `method` is one of the library's constants.
+    pub(crate) unsafe fn of_c(method: *const sys::SSL_METHOD) -> Self {
+        Self(method)
+    }
+
+    /// Whether it is one of those above, which all speak any version of TLS.
+    pub(crate) fn is_tls(self) -> bool {
+        [Self::tls(), Self::tls_client(), Self::tls_server()].contains(&self)
+    }
+
     /// The pointer, to a constant of the library.
     pub fn as_ptr(self) -> *const sys::SSL_METHOD {
         self.0
+    }
+}
+
+impl ContextSettings {
+    /// The protocol of the context, and the roles that its connections can play.
+    ///
+    /// C: [`SSL_CTX_get_ssl_method(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_ssl_version/)
+    #[doc(alias = "SSL_CTX_get_ssl_method")]
+    pub fn ssl_method(&self) -> SslMethod {
+        // SAFETY: the context is live; methods are constants of the library.
+        unsafe { SslMethod::of_c(ext::SSL_CTX_get_ssl_method(self.as_ptr())) }
+    }
+
+    /// Whether connections of the context can be servers: with a method of both roles they can.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) before OpenSSL 4.0.
+    #[doc(alias = "SSL_CTX_is_server")]
+    pub fn is_server(&self) -> Result<bool, Error> {
+        // SAFETY: the context is live.
+        unsafe { compat::context::is_server(self.as_ptr()) }
     }
 }
 

@@ -61,7 +61,7 @@ impl SslContextBuilderRef {
     }
 
     /// Before C reads a file: without a callback it would ask at the terminal.
-    pub(super) fn answer_for_passphrase(&mut self) -> Result<(), Error> {
+    pub(crate) fn answer_for_passphrase(&mut self) -> Result<(), Error> {
         if self.default_passwd_cb().is_none() {
             self.register_passphrase();
         }

@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::fmt;
 
 use openssl_sys as sys;
+use openssl_sys_ext as ext;
 
 use crate::ffi::strings;
 
@@ -77,6 +78,66 @@ impl Alert {
     pub fn description(self) -> &'static str {
         // SAFETY: every number gives a constant string.
         unsafe { strings::constant(sys::SSL_alert_desc_string_long(c_int::from(self.0))) }
+    }
+
+    /// OpenSSL's abbreviation of the alert, in two letters: `HF` for a handshake failure, `UK` for an unknown number.
+    #[doc(alias = "SSL_alert_desc_string")]
+    pub fn abbreviation(self) -> &'static str {
+        // SAFETY: every number gives a constant string.
+        unsafe { strings::constant(ext::SSL_alert_desc_string(c_int::from(self.0))) }
+    }
+}
+
+/// How grave an alert is.
+///
+/// C: [`SSL_alert_type_string(3)`](https://docs.openssl.org/master/man3/SSL_alert_type_string/)
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AlertLevel(pub u8);
+
+impl AlertLevel {
+    /// `warning`
+    pub const WARNING: Self = Self(1);
+    /// `fatal`: the connection is over.
+    pub const FATAL: Self = Self(2);
+
+    /// Takes the level and the alert out of the number that C's info callbacks are given.
+    pub fn of_value(value: c_int) -> (Self, Alert) {
+        let [alert, level, ..] = value.to_le_bytes();
+        (Self(level), Alert(alert))
+    }
+
+    /// OpenSSL's letter for the level: `W`, `F`, and `U` for what it does not know.
+    #[doc(alias = "SSL_alert_type_string")]
+    pub fn letter(self) -> &'static str {
+        // SAFETY: every number gives a constant string.
+        unsafe { strings::constant(ext::SSL_alert_type_string(self.value())) }
+    }
+
+    /// OpenSSL's word for the level: `warning`, `fatal`, and `unknown` for what it does not know.
+    #[doc(alias = "SSL_alert_type_string_long")]
+    pub fn description(self) -> &'static str {
+        // SAFETY: every number gives a constant string.
+        unsafe { strings::constant(ext::SSL_alert_type_string_long(self.value())) }
+    }
+
+    /// As C has it, above the alert.
+    fn value(self) -> c_int {
+        c_int::from(self.0) << 8
+    }
+}
+
+impl fmt::Display for AlertLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::WARNING | Self::FATAL => f.write_str(self.description()),
+            Self(number) => write!(f, "{number}"),
+        }
+    }
+}
+
+impl fmt::Debug for AlertLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AlertLevel({self})")
     }
 }
 

@@ -16,7 +16,7 @@ mod verify;
 use std::ffi::c_int;
 use std::{fmt, io};
 
-pub use alert::Alert;
+pub use alert::{Alert, AlertLevel};
 pub use crl_reason::CrlReason;
 pub use ocsp::{OcspRefusal, OcspResponseStatus};
 pub use put::keep_queue;
@@ -169,6 +169,10 @@ impl Error {
     pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
         self
+    }
+
+    pub(crate) fn has_detail(&self) -> bool {
+        self.0.detail.is_some()
     }
 
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {

@@ -7,18 +7,28 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use openssl_sys as sys;
+use openssl_sys_ext as ext;
 
-use super::panics;
-use crate::error::Error;
+use super::{errno, panics};
+use crate::error::{self, Error, ErrorStack};
 
 /// A C type that carries ex_data.
 ///
 /// # Safety
 ///
-/// `CLASS` is the CRYPTO_EX_INDEX of `Self`, and `get` and `set` are the type's own accessors.
-pub(crate) unsafe trait Carrier {
+/// `CLASS` is the CRYPTO_EX_INDEX of `Self`; `new_index`, `get` and `set` are the type's own calls.
+pub unsafe trait Carrier {
     const CLASS: c_int;
     const SET: &'static str;
+    const NEW_INDEX: &'static str = "CRYPTO_get_ex_new_index";
+
+    /// # Safety
+    ///
+    /// Both fit what objects will have at the index.
+    unsafe fn new_index(dup: ext::CRYPTO_EX_dup, free: ext::CRYPTO_EX_free) -> c_int {
+        // SAFETY: by this function's contract. There is no user data.
+        unsafe { ext::CRYPTO_get_ex_new_index(Self::CLASS, 0, ptr::null_mut(), None, dup, free) }
+    }
 
     /// # Safety
     ///
@@ -31,47 +41,105 @@ pub(crate) unsafe trait Carrier {
     unsafe fn set(object: *mut Self, index: c_int, data: *mut c_void) -> c_int;
 }
 
-// SAFETY: the class and the accessors of SSL.
-unsafe impl Carrier for sys::SSL {
-    const CLASS: c_int = sys::CRYPTO_EX_INDEX_SSL;
-    const SET: &'static str = "SSL_set_ex_data";
+macro_rules! carrier {
+    ($type:ident, $class:path, $new:ident, $get:path, $set_crate:ident::$set:ident) => {
+        // SAFETY: the class and the calls of this type.
+        unsafe impl Carrier for sys::$type {
+            const CLASS: c_int = $class;
+            const SET: &'static str = stringify!($set);
+            const NEW_INDEX: &'static str = stringify!($new);
 
-    unsafe fn get(object: *const Self, index: c_int) -> *mut c_void {
-        // SAFETY: by the trait's contract.
-        unsafe { sys::SSL_get_ex_data(object, index) }
-    }
+            unsafe fn new_index(dup: ext::CRYPTO_EX_dup, free: ext::CRYPTO_EX_free) -> c_int {
+                // SAFETY: by the trait's contract. There is no user data.
+                unsafe { ext::$new(0, ptr::null_mut(), None, dup, free) }
+            }
 
-    unsafe fn set(object: *mut Self, index: c_int, data: *mut c_void) -> c_int {
-        // SAFETY: by the trait's contract.
-        unsafe { sys::SSL_set_ex_data(object, index, data) }
-    }
+            unsafe fn get(object: *const Self, index: c_int) -> *mut c_void {
+                // SAFETY: by the trait's contract.
+                unsafe { $get(object, index) }
+            }
+
+            unsafe fn set(object: *mut Self, index: c_int, data: *mut c_void) -> c_int {
+                // SAFETY: by the trait's contract.
+                unsafe { $set_crate::$set(object, index, data) }
+            }
+        }
+    };
 }
 
-// SAFETY: the class and the accessors of SSL_CTX.
-unsafe impl Carrier for sys::SSL_CTX {
-    const CLASS: c_int = sys::CRYPTO_EX_INDEX_SSL_CTX;
-    const SET: &'static str = "SSL_CTX_set_ex_data";
-
-    unsafe fn get(object: *const Self, index: c_int) -> *mut c_void {
-        // SAFETY: by the trait's contract.
-        unsafe { sys::SSL_CTX_get_ex_data(object, index) }
-    }
-
-    unsafe fn set(object: *mut Self, index: c_int, data: *mut c_void) -> c_int {
-        // SAFETY: by the trait's contract.
-        unsafe { sys::SSL_CTX_set_ex_data(object, index, data) }
-    }
+carrier!(SSL, sys::CRYPTO_EX_INDEX_SSL, SSL_get_ex_new_index, sys::SSL_get_ex_data, sys::SSL_set_ex_data);
+carrier! {
+    SSL_CTX, sys::CRYPTO_EX_INDEX_SSL_CTX, SSL_CTX_get_ex_new_index, sys::SSL_CTX_get_ex_data,
+    sys::SSL_CTX_set_ex_data
+}
+carrier! {
+    SSL_SESSION, ext::CRYPTO_EX_INDEX_SSL_SESSION, SSL_SESSION_get_ex_new_index, ext::SSL_SESSION_get_ex_data,
+    ext::SSL_SESSION_set_ex_data
 }
 
-/// One index, allocated once for the process, that owns a `Box<T>` in each object it was set on.
-pub(crate) struct Slot<C, T> {
-    index: OnceLock<c_int>,
+/// An index at which an object has nothing, or a `Box<T>` that it owns.
+pub(crate) struct Index<C, T> {
+    number: c_int,
     types: PhantomData<fn(C) -> T>,
+}
+
+impl<C: Carrier, T: Send + 'static> Index<C, T> {
+    /// Allocates an index for the life of the process.
+    ///
+    /// # Safety
+    ///
+    /// `dup` says what the copy of an object has there: it makes a `Box<T>` of its own, or stores NULL.
+    pub(crate) unsafe fn new(dup: ext::CRYPTO_EX_dup) -> Result<Self, Error> {
+        // SAFETY: the index holds what this type says it does.
+        match unsafe { C::new_index(dup, Some(free::<T>)) } {
+            number @ 0.. => Ok(Self { number, types: PhantomData }),
+            _ => Err(Error::from_queue(C::NEW_INDEX)),
+        }
+    }
+
+    pub(crate) fn number(&self) -> c_int {
+        self.number
+    }
+
+    /// The value of this object, or NULL.
+    ///
+    /// # Safety
+    ///
+    /// `object` is live.
+    pub(crate) unsafe fn get(&self, object: *const C) -> *mut T {
+        // SAFETY: by this function's contract.
+        unsafe { C::get(object, self.number).cast() }
+    }
+
+    /// Gives the object a value, or takes its value away, and returns the one it had.
+    ///
+    /// # Safety
+    ///
+    /// `object` is live, no other thread uses it, and no borrow of the earlier value is left.
+    pub(crate) unsafe fn set(&self, object: *mut C, value: Option<Box<T>>) -> Result<Option<Box<T>>, Error> {
+        // SAFETY: by this function's contract.
+        let earlier = unsafe { self.get(object) };
+        if value.is_none() && earlier.is_null() {
+            return Ok(None);
+        }
+        let value = value.map_or(ptr::null_mut(), Box::into_raw);
+        // SAFETY: the object is live and this thread's; it owns `value` once the call succeeds.
+        let done = unsafe { C::set(object, self.number, value.cast()) };
+        let gone = if done == 1 { earlier } else { value };
+        // SAFETY: NULL, or from `into_raw`, here or in an earlier `set`; the object does not have it (any more).
+        let gone = (!gone.is_null()).then(|| unsafe { Box::from_raw(gone) });
+        if done == 1 { Ok(gone) } else { Err(Error::from_queue(C::SET)) }
+    }
+}
+
+/// One index, allocated once for the process, for values that this crate has of its own.
+pub(crate) struct Slot<C, T> {
+    index: OnceLock<Index<C, T>>,
 }
 
 impl<C: Carrier, T: Send + 'static> Slot<C, T> {
     pub(crate) const fn new() -> Self {
-        Self { index: OnceLock::new(), types: PhantomData }
+        Self { index: OnceLock::new() }
     }
 
     /// The value of this object, if one was set.
@@ -80,9 +148,8 @@ impl<C: Carrier, T: Send + 'static> Slot<C, T> {
     ///
     /// `object` is live for `'a`, and nobody replaces the value for as long.
     pub(crate) unsafe fn get<'a>(&self, object: *const C) -> Option<&'a T> {
-        let index = *self.index.get()?;
-        // SAFETY: the object is live. What this index holds is NULL, or a `T` of `set`, which the object owns.
-        unsafe { C::get(object, index).cast::<T>().as_ref() }
+        // SAFETY: the object is live, and owns what it has at this index.
+        unsafe { self.index.get()?.get(object).as_ref() }
     }
 
     /// Gives the object a value, and drops the one it had.
@@ -91,48 +158,23 @@ impl<C: Carrier, T: Send + 'static> Slot<C, T> {
     ///
     /// `object` is live, no other thread uses it, and no borrow of the earlier value is left.
     pub(crate) unsafe fn set(&self, object: *mut C, value: Box<T>) -> Result<(), Error> {
-        let index = self.index()?;
-        // SAFETY: the object is live; see `get` for what it holds.
-        let earlier = unsafe { C::get(object, index) }.cast::<T>();
-        let value = Box::into_raw(value);
-        // SAFETY: the object is live and this thread's; it owns `value` once the call succeeds.
-        if unsafe { C::set(object, index, value.cast()) } != 1 {
-            // SAFETY: C did not take the value, which came from `into_raw` above.
-            drop(unsafe { Box::from_raw(value) });
-            return Err(Error::from_queue(C::SET));
-        }
-        if !earlier.is_null() {
-            // SAFETY: it came from `into_raw` in an earlier `set`, and the object let it go just now.
-            drop(unsafe { Box::from_raw(earlier) });
-        }
-        Ok(())
+        // SAFETY: by this function's contract.
+        unsafe { self.index()?.set(object, Some(value)) }.map(drop)
     }
 
-    pub(crate) fn index(&self) -> Result<c_int, Error> {
+    fn index(&self) -> Result<&Index<C, T>, Error> {
         if let Some(index) = self.index.get() {
-            return Ok(*index);
+            return Ok(index);
         }
-        // SAFETY: the callbacks have the types that CRYPTO_EX_new, _dup and _free have, and no user data.
-        let index = unsafe {
-            sys::CRYPTO_get_ex_new_index(
-                C::CLASS,
-                0,
-                ptr::null_mut(),
-                None,
-                Some(forget_on_dup),
-                Some(free::<T>),
-            )
-        };
-        if index < 0 {
-            return Err(Error::from_queue("CRYPTO_get_ex_new_index"));
-        }
+        // SAFETY: the copy starts without a value.
+        let index = unsafe { Index::new(Some(forget_on_dup)) }?;
         // Of two threads that race here one index stays unused; that is all.
-        Ok(*self.index.get_or_init(|| index))
+        Ok(self.index.get_or_init(|| index))
     }
 }
 
 /// SSL_dup would copy the pointer, and both objects would free it: the copy starts without a value.
-unsafe extern "C" fn forget_on_dup(
+pub(crate) unsafe extern "C" fn forget_on_dup(
     _to: *mut sys::CRYPTO_EX_DATA,
     _from: *const sys::CRYPTO_EX_DATA,
     data: *mut *mut c_void,
@@ -153,10 +195,18 @@ unsafe extern "C" fn free<T: 'static>(
     _argl: c_long,
     _argp: *mut c_void,
 ) {
-    if !data.is_null() {
-        // SAFETY: this index holds what `set` made with `Box::into_raw`, and the object dies now.
-        let value: Box<dyn Any> = unsafe { Box::from_raw(data.cast::<T>()) };
-        // The value may own closures of the user's, and this is a C frame.
-        panics::drop_contained(value);
+    if data.is_null() {
+        return;
     }
+    // SAFETY: this index holds what `set` made with `Box::into_raw`, and the object dies now.
+    let value: Box<dyn Any> = unsafe { Box::from_raw(data.cast::<T>()) };
+    // The value may own closures of the user's, and this is a C frame, perhaps one in the middle of a handshake.
+    let errno = errno::get();
+    let earlier = (!error::is_empty()).then(ErrorStack::drain);
+    panics::drop_contained(value);
+    error::clear();
+    if let Some(earlier) = earlier {
+        earlier.restore();
+    }
+    errno::set(errno);
 }

@@ -32,6 +32,7 @@ mod config;
 mod context;
 mod fips;
 mod info;
+mod init;
 mod provider;
 mod version;
 
@@ -39,6 +40,7 @@ pub use builder::LibContextBuilder;
 pub use context::LibContext;
 pub use fips::FipsState;
 pub use info::{Library, library};
+pub use init::InitOptions;
 pub use provider::{Provider, ProviderInfo};
 pub use version::{Version, danger_accept_older_patch};
 

@@ -37,6 +37,21 @@ pub(crate) struct SslCallbacks {
     pub(super) passphrase: Option<AskPassphrase>,
 }
 
+impl SslCallbacks {
+    /// Those of the callbacks that SSL_dup takes along.
+    pub(super) fn for_copy(&self) -> Self {
+        Self {
+            info: self.info.clone(),
+            message: self.message.clone(),
+            trace: self.trace.clone(),
+            extensions: None,
+            security: self.security.clone(),
+            certificate: self.certificate.clone(),
+            passphrase: self.passphrase.clone(),
+        }
+    }
+}
+
 /// An extension that the peer sent, as it came.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TlsExtension<'a> {

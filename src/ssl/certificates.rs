@@ -44,6 +44,9 @@ bitflags! {
     }
 }
 
+/// As C declares a passphrase callback.
+type AskFn = unsafe extern "C" fn(*mut c_char, c_int, c_int, *mut c_void) -> c_int;
+
 impl SslRef {
     /// Lets `callback` say what this connection presents, in place of the context's callback; see
     /// [`SslContextBuilderRef::set_cert_cb`](crate::SslContextBuilderRef::set_cert_cb). A switch to another context takes it
@@ -122,6 +125,16 @@ impl SslRef {
         Ok(())
     }
 
+    /// In the copy of an object: C copied the argument, which is the first object, to the copy, which may outlive it.
+    pub(super) fn own_passphrase(&mut self) {
+        // SAFETY: the object is live, and the call only reads it.
+        let callback = unsafe { ext::SSL_get_default_passwd_cb(self.as_ptr()) };
+        let ours: AskFn = answer;
+        if callback.is_some_and(|callback| ptr::fn_addr_eq(callback, ours)) {
+            self.register_passphrase();
+        }
+    }
+
     fn register_passphrase(&mut self) {
         // SAFETY: the object is live and borrowed for writing; the argument is its own pointer.
         unsafe {
@@ -139,8 +152,8 @@ unsafe extern "C" fn choose(ssl: *mut sys::SSL, _argument: *mut c_void) -> c_int
 }
 
 unsafe extern "C" fn answer(buffer: *mut c_char, size: c_int, _writing: c_int, ssl: *mut c_void) -> c_int {
-    // SAFETY: the argument that was registered: the object, which reads a file just now and so is live. The copy that
-    // SSL_dup makes may have outlived it; this crate makes none.
+    // SAFETY: the argument that was registered: the object, which reads a file just now and so is live. In a copy that this
+    // crate made it is the copy; who lets C make one answers for the argument.
     let ask = unsafe { State::of(ssl.cast()) }.and_then(|state| state.callbacks().passphrase.clone());
     // SAFETY: C's own arguments.
     unsafe { answer_with(ask, buffer, size) }

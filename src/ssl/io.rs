@@ -7,6 +7,7 @@ use openssl_sys_ext as ext;
 
 use super::SslRef;
 use super::call::Phase;
+use super::state::State;
 use crate::error::SslError;
 
 /// How far SSL_shutdown(3) came.
@@ -194,7 +195,9 @@ impl SslRef {
     pub(crate) fn keeps_write_buffer(&self) -> bool {
         // SAFETY: the object is live; its write BIO is NULL or live (get0).
         unsafe {
-            if ext::SSL_get_options(self.as_ptr()) & ENABLE_KTLS == 0 {
+            if ext::SSL_get_options(self.as_ptr()) & ENABLE_KTLS == 0
+                && !State::of(self.as_ptr()).is_some_and(State::may_have_ktls)
+            {
                 return false;
             }
             let bio = sys::SSL_get_wbio(self.as_ptr());

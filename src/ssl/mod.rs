@@ -10,6 +10,7 @@ pub(crate) mod call;
 pub(crate) mod callbacks;
 mod certificates;
 mod ciphers;
+mod dh;
 mod exporter;
 mod groups;
 mod guard;
@@ -17,6 +18,8 @@ mod handshake;
 mod io;
 mod name;
 mod nid;
+mod object;
+mod options;
 mod peer;
 mod post_handshake;
 mod randoms;
@@ -29,6 +32,7 @@ mod store;
 mod transport;
 mod verify_param;
 mod versions;
+mod want;
 
 use std::fmt;
 
@@ -269,7 +273,7 @@ impl SslRef {
 unsafe fn free(ssl: *mut sys::SSL) {
     // SAFETY: the object is live until SSL_free below, and so are its context and session (get0).
     unsafe {
-        if State::of(ssl).is_some_and(State::is_ours) {
+        if State::of(ssl).is_some_and(|state| state.is_ours() && !state.is_shared()) {
             let dead = SslRef::from_ptr(ssl).is_poisoned();
             if !dead && sys::SSL_is_init_finished(ssl) == 1 {
                 sys::SSL_set_shutdown(ssl, sys::SSL_get_shutdown(ssl) | sys::SSL_SENT_SHUTDOWN);

@@ -28,6 +28,8 @@ pub enum Role {
 pub(crate) struct State {
     /// Made by `Ssl::new`, so that its drop may mark the session as well ended.
     ours: AtomicBool,
+    /// It has owners besides, who may still use it when one of them drops it.
+    shared: AtomicBool,
     role: AtomicU8,
     poisoned: AtomicBool,
     story: Mutex<Option<Error>>,
@@ -38,6 +40,8 @@ pub(crate) struct State {
     ocsp_refusal: Mutex<Option<OcspRefusal>>,
     /// The caller said that any name will do.
     any_name: AtomicBool,
+    /// The kernel may encrypt for the connection, though the option for it was cleared.
+    ktls: AtomicBool,
     /// A handshake has begun on the object, whatever became of it.
     used: AtomicBool,
     /// The handshake that was finished verified what the context demands.
@@ -84,6 +88,25 @@ impl State {
         unsafe { SLOT.set(ssl.as_ptr(), Box::new(state)) }
     }
 
+    /// Gives the copy of an object the state that a copy has: the same settings and callbacks, and nothing of what became of
+    /// the first one.
+    pub(super) fn copy_to(&self, copy: &mut SslRef) -> Result<(), Error> {
+        let flag = |flag: &AtomicBool| flag.load(Ordering::Relaxed).into();
+        let state = Self {
+            ours: flag(&self.ours),
+            role: self.role.load(Ordering::Relaxed).into(),
+            any_name: flag(&self.any_name),
+            // Its session is the one that was copied.
+            used: flag(&self.used),
+            contexts: Mutex::new(lock(&self.contexts).clone()),
+            context: self.context.clone(),
+            callbacks: Mutex::new(self.callbacks().for_copy()),
+            ..Self::default()
+        };
+        // SAFETY: the object is live and borrowed for writing, and it has no state yet.
+        unsafe { SLOT.set(copy.as_ptr(), Box::new(state)) }
+    }
+
     pub(crate) fn is_ours(&self) -> bool {
         self.ours.load(Ordering::Relaxed)
     }
@@ -91,6 +114,28 @@ impl State {
     /// C has the object, or had it: it decides about the session.
     pub(super) fn set_theirs(&self) {
         self.ours.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the object has owners besides the one that asks.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_shared(&self) {
+        self.shared.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn may_have_ktls(&self) -> bool {
+        self.ktls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_ktls(&self) {
+        self.ktls.store(true, Ordering::Relaxed);
+    }
+
+    /// A handshake has begun, perhaps without this crate.
+    pub(super) fn set_used(&self) {
+        self.used.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn role(&self) -> Option<Role> {

@@ -27,6 +27,22 @@ pub(crate) unsafe fn alpn_protos<'a>(context: *mut sys::SSL_CTX) -> Result<&'a [
     }
 }
 
+/// Whether the context's method can accept.
+///
+/// # Safety
+///
+/// `context` is live.
+pub(crate) unsafe fn is_server(context: *mut sys::SSL_CTX) -> Result<bool, Error> {
+    #[cfg(not(absent = "SSL_CTX_is_server"))]
+    // SAFETY: by this function's contract; the call only reads.
+    return Ok(unsafe { openssl_sys_ext::SSL_CTX_is_server(context) } == 1);
+    #[cfg(absent = "SSL_CTX_is_server")]
+    {
+        let _ = context;
+        Err(Error::unsupported("SSL_CTX_is_server", "OpenSSL 4.0"))
+    }
+}
+
 /// The names of the groups that the library has for the context's versions.
 ///
 /// # Safety

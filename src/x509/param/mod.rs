@@ -224,6 +224,19 @@ impl X509VerifyParamRef {
         self.mend(CALL, other, &had)
     }
 
+    /// Makes these settings the same as those of `source`, in what is set there and in what is not.
+    pub(crate) fn replace_with(&mut self, call: &'static str, source: &Self) -> Result<(), Error> {
+        self.danger_set_inherit_flags(InheritFlags::OVERWRITE | InheritFlags::RESET_FLAGS);
+        self.demand_unlocked(call, source)?;
+        error::clear();
+        // SAFETY: both are live, `self` is borrowed for writing, and C copies what it takes.
+        if unsafe { ext::X509_VERIFY_PARAM_inherit(self.as_ptr(), source.as_ptr()) } != 1 {
+            return Err(Error::from_queue(call));
+        }
+        self.danger_set_inherit_flags(source.inherit_flags());
+        self.mend_copy(call, source)
+    }
+
     pub(crate) fn demand_unlocked(&self, call: &'static str, other: &Self) -> Result<(), Error> {
         if (self.inherit_flags() | other.inherit_flags()).contains(InheritFlags::LOCKED) {
             return Err(Error::new(ErrorKind::InvalidInput, call).with_detail("the settings are locked"));

@@ -238,6 +238,11 @@ impl X509StoreBuilder {
         Ok(self.store)
     }
 
+    /// The store, of which nothing is known any more: C may add to it what it does not tell.
+    pub(crate) fn into_unknown(self) -> X509Store {
+        self.store
+    }
+
     /// Adds all that another store has: its certificates and lists by reference, its lookups, and those of its settings
     /// that are not set here.
     ///
