@@ -8,55 +8,72 @@
 //! one that is shared. Contexts and connections cross by pointer alone (`Ssl::from_ptr`): a context of ours would lose its demand
 //! for the peer's name there, and their connections may have what has no safe form here.
 
-use std::mem;
+use std::sync::{Mutex, PoisonError};
+use std::{mem, ptr};
 
 use foreign_types_03::{ForeignType as _, ForeignTypeRef as _};
 use openssl::pkey;
+use openssl_sys as sys;
 
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::x509::passphrase::wipe;
 use crate::x509::{
     PKey, PKeyRef, X509, X509Crl, X509CrlRef, X509Name, X509NameRef, X509Ref, X509Store, X509StoreRef,
 };
 
-/// Conversions of a type with a reference count.
-macro_rules! shared {
-    ($ours:ident, $ours_ref:ident, $theirs:ty, $theirs_ref:ty) => {
-        impl From<$theirs> for $ours {
-            /// Takes over the object.
-            fn from(theirs: $theirs) -> Self {
-                let object = theirs.as_ptr();
-                mem::forget(theirs);
-                // SAFETY: live, with the reference that was forgotten just now; that crate changes none that is built.
-                unsafe { Self::from_ptr(object) }
-            }
+impl From<openssl::x509::X509> for X509 {
+    /// Takes over the certificate.
+    fn from(theirs: openssl::x509::X509) -> Self {
+        let certificate = theirs.as_ptr();
+        mem::forget(theirs);
+        // SAFETY: live, with the reference that was forgotten just now; that crate changes none that is built, and what it
+        // may have left to be encoded later is encoded first.
+        unsafe {
+            encode_names(certificate);
+            Self::from_ptr(certificate)
         }
-
-        impl From<&$theirs_ref> for $ours {
-            /// Shares the object.
-            fn from(theirs: &$theirs_ref) -> Self {
-                theirs.to_owned().into()
-            }
-        }
-
-        impl From<$ours> for $theirs {
-            /// Takes over the object.
-            fn from(ours: $ours) -> Self {
-                // SAFETY: live, with the reference that is given up here.
-                unsafe { Self::from_ptr(ours.into_ptr()) }
-            }
-        }
-
-        impl From<&$ours_ref> for $theirs {
-            /// Shares the object.
-            fn from(ours: &$ours_ref) -> Self {
-                ours.to_owned().into()
-            }
-        }
-    };
+    }
 }
 
-shared!(X509, X509Ref, openssl::x509::X509, openssl::x509::X509Ref);
+impl From<&openssl::x509::X509Ref> for X509 {
+    /// Shares the certificate.
+    fn from(theirs: &openssl::x509::X509Ref) -> Self {
+        theirs.to_owned().into()
+    }
+}
+
+impl From<X509> for openssl::x509::X509 {
+    /// Takes over the certificate.
+    fn from(ours: X509) -> Self {
+        // SAFETY: live, with the reference that is given up here.
+        unsafe { Self::from_ptr(ours.into_ptr()) }
+    }
+}
+
+impl From<&X509Ref> for openssl::x509::X509 {
+    /// Shares the certificate.
+    fn from(ours: &X509Ref) -> Self {
+        ours.to_owned().into()
+    }
+}
+
+/// Lets C encode the names of a certificate that was built without any, which the first reader would do, on whatever thread.
+///
+/// # Safety
+///
+/// `certificate` is live.
+unsafe fn encode_names(certificate: *mut sys::X509) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _lock = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    error::clear();
+    // SAFETY: live by this function's contract; it lends its names (get0), which C only counts the length of.
+    unsafe {
+        for name in [sys::X509_get_subject_name(certificate), sys::X509_get_issuer_name(certificate)] {
+            sys::i2d_X509_NAME(name, ptr::null_mut());
+        }
+    }
+    error::clear();
+}
 
 impl From<openssl::x509::X509Crl> for X509Crl {
     /// Takes over the list.

@@ -518,7 +518,7 @@ fn a_servername_callback_is_asked_without_a_name_too() {
         ServerNameDecision::Ignore
     });
     let mut client = Ssl::new(&client()).unwrap();
-    client.set_verify_host(Some("localhost")).unwrap();
+    client.set_verify_host("localhost").unwrap();
     shake_ssl(client, Ssl::new(&server).unwrap()).assert_connected();
 }
 

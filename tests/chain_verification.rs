@@ -153,6 +153,8 @@ fn a_refusal_says_why_and_at_which_certificate() {
 fn nothing_is_verified_without_a_purpose_or_settings() {
     let (store, leaf) = (store(), localhost());
     assert_eq!(store.verify_chain(&leaf).verify().unwrap_err().kind(), ErrorKind::InvalidInput);
+    let without_purpose = store.verify_chain(&leaf).param(&any()).verify();
+    assert_eq!(without_purpose.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 #[test]
@@ -264,6 +266,11 @@ fn flags_that_weaken_are_refused_by_setters_without_danger() {
         assert_eq!(param.set_flags(both).unwrap_err().kind(), ErrorKind::InvalidInput);
         assert!(param.flags().is_empty(), "nothing is set");
     }
+    param.set_flags(VerifyFlags::SUITEB_192_LOS).unwrap();
+    param.set_flags(VerifyFlags::SUITEB_192_LOS).unwrap();
+    let either = param.set_flags(VerifyFlags::SUITEB_128_LOS_ONLY);
+    assert_eq!(either.unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(param.flags(), VerifyFlags::SUITEB_192_LOS);
     for flag in [HostFlags::ALWAYS_CHECK_SUBJECT, HostFlags::MULTI_LABEL_WILDCARDS] {
         assert_eq!(param.set_host_flags(flag).unwrap_err().kind(), ErrorKind::InvalidInput);
         assert!(param.host_flags().is_empty());
@@ -280,7 +287,7 @@ fn flags_that_weaken_are_refused_by_setters_without_danger() {
 fn the_purpose_decides_what_the_certificate_may_be_used_for() {
     let (store, client) = (store(), certificate(&pki().client.der));
     let judge = |set: &dyn Fn(&mut X509VerifyParam) -> Result<(), Error>| {
-        verdict(store.verify_chain(&client).param(&param(|param| set(param))))
+        verdict(store.verify_chain(&client).param(&param(|param| set(param))).danger_purpose_of_settings())
     };
     assert_eq!(judge(&|param| param.set_purpose(X509Purpose::SSL_CLIENT)), Ok(()));
     let wrong = Err(VerifyError::INVALID_PURPOSE);
@@ -291,7 +298,7 @@ fn the_purpose_decides_what_the_certificate_may_be_used_for() {
     let verifier = store.verify_chain(&client).param(&any).purpose(X509Purpose::SSL_SERVER);
     assert_eq!(verdict(verifier), wrong);
     let known = X509VerifyParam::lookup("ssl_server").unwrap();
-    assert_eq!(verdict(store.verify_chain(&client).param(&known)), wrong);
+    assert_eq!(verdict(store.verify_chain(&client).param(&known).danger_purpose_of_settings()), wrong);
     assert_eq!(known.name().unwrap(), c"ssl_server");
     match known.purpose() {
         Ok(purpose) => assert_eq!(purpose, Some(X509Purpose::SSL_SERVER)),
@@ -542,7 +549,7 @@ fn settings_are_copied_and_locked_ones_are_an_error() {
         settings.try_clone().map(drop),
         other.set_from(&settings),
         other.inherit_from(&settings),
-        store.verify_chain(&leaf).param(&settings).verify().map(drop),
+        store.verify_chain(&leaf).param(&settings).danger_purpose_of_settings().verify().map(drop),
     ];
     for result in locked {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::InvalidInput, "C would verify without them");
@@ -600,7 +607,7 @@ fn a_purpose_for_which_no_usage_is_checked_is_refused() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{purpose:?}");
     }
     let settings = param(|param| param.danger_set_purpose(Some(X509Purpose::ANY)));
-    store.verify_chain(&client).param(&settings).verify().unwrap();
+    store.verify_chain(&client).param(&settings).danger_purpose_of_settings().verify().unwrap();
 }
 
 #[test]
@@ -616,20 +623,26 @@ fn what_a_root_is_not_trusted_for_is_refused_wherever_the_purpose_is_said() {
 
     for verifier in [
         store.verify_chain(&leaf).purpose(X509Purpose::SSL_SERVER),
-        of_servers.verify_chain(&leaf).param(&any()),
-        store.verify_chain(&leaf).param(&server),
+        of_servers.verify_chain(&leaf).param(&any()).danger_purpose_of_settings(),
+        store.verify_chain(&leaf).param(&server).danger_purpose_of_settings(),
     ] {
         assert_eq!(verdict(verifier), Err(VerifyError::CERT_REJECTED));
     }
     let client = certificate(&pki().client.der);
     let of_client = param(|param| param.set_purpose(X509Purpose::SSL_CLIENT));
-    assert_eq!(verdict(store.verify_chain(&client).param(&of_client)), Ok(()));
+    assert_eq!(verdict(store.verify_chain(&client).param(&of_client).danger_purpose_of_settings()), Ok(()));
+    // What a store is for does not say what another verification demands of its roots.
+    builder = store.to_builder().unwrap();
+    builder.param_mut().set_purpose(X509Purpose::SSL_CLIENT).unwrap();
+    let of_clients = builder.build().unwrap();
+    let verifier = of_clients.verify_chain(&leaf).purpose(X509Purpose::SSL_SERVER);
+    assert_eq!(verdict(verifier), Err(VerifyError::CERT_REJECTED));
     // Who says what it must be trusted for is taken at one's word.
     let said = param(|param| {
         param.set_trust(X509Trust::SSL_CLIENT)?;
         param.set_purpose(X509Purpose::SSL_SERVER)
     });
-    assert_eq!(verdict(store.verify_chain(&leaf).param(&said)), Ok(()));
+    assert_eq!(verdict(store.verify_chain(&leaf).param(&said).danger_purpose_of_settings()), Ok(()));
 }
 
 #[test]

@@ -6,11 +6,16 @@
 mod common;
 mod support;
 
+use std::ffi::c_int;
 use std::io::Read;
+use std::sync::mpsc;
 
 use common::identities::{Ca, named};
 use common::{Duplex, Made, Side, identity, pki, shake};
-use libssl::context::{CertificateDecision, ClientVerification, Identity, SslVerifyMode, TrustAnchors};
+use libssl::context::{
+    CertificateDecision, ClientHello, ClientHelloDecision, ClientVerification, Identity, ServerNameDecision,
+    ServerNameView, SslVerifyMode, TrustAnchors,
+};
 use libssl::x509::X509;
 use libssl::{Alert, Connected, ErrorKind, SslContext, SslContextBuilder, VerifyError};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, PKCS_ECDSA_P256_SHA256};
@@ -170,6 +175,27 @@ fn clients_are_told_the_names_of_the_cas_that_are_trusted() {
 }
 
 #[test]
+fn a_pipe_behind_a_uri_is_read_once_for_trust_and_names() {
+    let place = std::env::temp_dir().join(format!("libssl-{}-client-cas", std::process::id()));
+    let pipe = place.display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::write(pipe, &pki().ca_pem)
+    });
+    let mut builder = Version::Tls13.server_builder();
+
+    builder.verify_clients(ClientVerification::Require, TrustAnchors::Uri(&format!("file:{pipe}"))).unwrap();
+
+    writer.join().unwrap().unwrap();
+    std::fs::remove_file(&pipe).unwrap();
+    assert_eq!(builder.client_ca_list().len(), 1);
+    let (client, server) = shake(&client(Version::Tls13, Shows::Good), &builder.build());
+    client.unwrap();
+    server.unwrap();
+}
+
+#[test]
 fn a_server_without_cas_for_its_clients_is_no_server() {
     let mut builder = Version::Tls13.server_builder();
     let error =
@@ -243,5 +269,64 @@ fn a_client_without_an_identity_that_suits_shows_nothing() {
         let server = server(version, ClientVerification::Request).build();
         let (_client, server) = common::connected(&client, &server);
         assert_eq!(shown(&server), None);
+    }
+}
+
+/// A server with a verify mode, and with a verify callback or without.
+fn demanding((mode, judges): (c_int, bool)) -> SslContextBuilder {
+    let mut server = Version::Tls13.server_builder();
+    let mode = SslVerifyMode::from_bits_retain(mode);
+    if judges {
+        server.set_verify_callback(mode, |view| view.preverified()).unwrap();
+    } else if !mode.is_empty() {
+        server.set_verify(mode).unwrap();
+    }
+    server
+}
+
+/// The connection keeps the mode and the verify callback of the context that it began with.
+#[test]
+fn a_connection_is_not_switched_to_a_context_that_demands_more_of_its_clients() {
+    let (none, request, require, later) = (0, 1, 1 | 2, 1 | 2 | 8);
+    let cases = [
+        (none, request, false),
+        (none, require, false),
+        (none, later, false),
+        (request, require, false),
+        (later, require, false),
+        (none, none, true),
+        (request, none, true),
+        (require, request, true),
+        (require, later, true),
+        (require, require, true),
+    ];
+    let judged = [(false, true, false), (true, true, true), (true, false, true)];
+    let all = cases
+        .map(|(first, next, allowed)| ((first, false), (next, false), allowed))
+        .into_iter()
+        .chain(judged.map(|(first, next, allowed)| ((require, first), (require, next), allowed)));
+    for (first, next, allowed) in all {
+        for by_hello in [false, true] {
+            let (mut server, next) = (demanding(first), demanding(next).build());
+            let (tell, told) = mpsc::channel();
+            if by_hello {
+                let callback = move |hello: &mut ClientHello<'_>| {
+                    tell.send(hello.set_context(&next).map_err(|error| error.kind())).unwrap();
+                    ClientHelloDecision::Accept
+                };
+                server.set_client_hello_cb(callback).unwrap();
+            } else {
+                let callback = move |view: &mut ServerNameView<'_>| {
+                    tell.send(view.set_context(&next).map_err(|error| error.kind())).unwrap();
+                    ServerNameDecision::Ack
+                };
+                server.set_tlsext_servername_callback(callback).unwrap();
+            }
+
+            let _ = shake(&client(Version::Tls13, Shows::Nothing), &server.build());
+
+            let expected = if allowed { Ok(()) } else { Err(ErrorKind::InvalidInput) };
+            assert_eq!(told.recv().unwrap(), expected, "{first:?} by_hello={by_hello}");
+        }
     }
 }

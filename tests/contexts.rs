@@ -7,17 +7,19 @@ mod common;
 use std::ffi::{c_int, c_void};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use common::{
     client_builder, client_context, client_ssl, duplex, identity, pki, server_builder, server_context,
 };
 use libssl::context::{
-    CertificateDecision, CertificateView, FileFormat, Identity, ProtocolVersion, SslMethod, SslMode,
-    SslOptions, SslVerifyMode, TrustAnchors,
+    CertificateDecision, CertificateView, FileFormat, Identity, ProtocolVersion, SessionCacheMode, SslMethod,
+    SslMode, SslOptions, SslVerifyMode, TrustAnchors,
 };
 use libssl::x509::{PKey, X509};
 use libssl::{ErrorKind, HandshakeError, Ssl, SslContext, SslContextBuilder};
 use openssl_sys as sys;
+use openssl_sys_ext as ext;
 
 fn tls() -> SslContextBuilder {
     SslContext::builder(SslMethod::tls()).unwrap()
@@ -741,4 +743,48 @@ fn contexts_are_shared_by_threads() {
             });
         }
     });
+}
+
+#[test]
+fn the_session_cache_is_as_c_begins_it_and_as_it_is_set() {
+    let mut context = tls();
+    assert_eq!(context.session_cache_mode(), SessionCacheMode::SERVER);
+    assert_eq!(context.session_cache_size(), 20_480);
+    assert_eq!(context.session_timeout(), Duration::from_secs(7200));
+
+    context.set_session_cache_mode(SessionCacheMode::SERVER | SessionCacheMode::NO_INTERNAL_LOOKUP);
+    context.set_session_cache_size(7).unwrap();
+    context.set_session_timeout(Duration::from_millis(90_500)).unwrap();
+
+    let context = context.build();
+    assert_eq!(context.session_cache_mode(), SessionCacheMode::SERVER | SessionCacheMode::NO_INTERNAL_LOOKUP);
+    assert_eq!((context.session_cache_size(), context.session_timeout()), (7, Duration::from_secs(90)));
+    let mut context = tls();
+    assert_eq!(context.set_session_cache_size(u32::MAX).unwrap_err().kind(), ErrorKind::InvalidInput);
+    let ever = context.set_session_timeout(Duration::MAX);
+    assert_eq!(ever.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_session_belongs_to_the_name_that_its_object_was_given() {
+    for name in [&b"mine"[..], &[7; 32], b""] {
+        let (client, server) = (client_ssl(&client_context()), server_context());
+        let mut server = Ssl::new(&server).unwrap();
+        server.set_session_id_context(name).unwrap();
+        let (left, right) = duplex();
+
+        let (client, server) = common::shake_over(client, left, server, right);
+
+        client.unwrap();
+        let mut len = 0;
+        // SAFETY: the object is live, and lends its session, which lends the name (get0).
+        let told = unsafe {
+            let session = ext::SSL_get_session(server.as_ref().unwrap().ssl().as_ptr());
+            let told = ext::SSL_SESSION_get0_id_context(session, &raw mut len);
+            std::slice::from_raw_parts(told, len as usize)
+        };
+        assert_eq!(told, name);
+    }
+    let mut ssl = Ssl::new(&server_context()).unwrap();
+    assert_eq!(ssl.set_session_id_context(&[0; 33]).unwrap_err().kind(), ErrorKind::InvalidInput);
 }

@@ -142,7 +142,7 @@ fn finish(ssl: &mut Ssl) -> Result<(), libssl::SslError> {
 fn a_name_that_is_taken_away_in_the_middle_stops_the_handshake() {
     let mut ssl = client_ssl(&client_context());
     let theirs = half_way(&mut ssl);
-    ssl.set_verify_host(None).unwrap();
+    ssl.danger_clear_verify_names();
     let server = listen(theirs, other_example(ProtocolVersion::TLS1_3));
 
     let error = finish(&mut ssl).unwrap_err();
@@ -352,7 +352,7 @@ fn a_name_that_is_swapped_and_swapped_back_does_not_pass() {
     let server = SslContext::server(&identity(&pki().localhost)).unwrap().build();
     let mut ssl = named(&client_context(), "other.example");
     let theirs = half_way(&mut ssl);
-    ssl.set_verify_host(Some("localhost")).unwrap();
+    ssl.set_verify_host("localhost").unwrap();
     let server = listen(theirs, server);
 
     let error = finish(&mut ssl).unwrap_err();
@@ -373,16 +373,17 @@ fn no_name_and_no_address_is_slipped_in_in_the_middle() {
         param.set_host("localhost").unwrap();
         param
     }
-    let ways: [(&str, &str, Slip); 9] = [
-        ("another name", "other.example", |ssl| ssl.set_verify_host(Some("localhost"))),
+    let ways: [(&str, &str, Slip); 10] = [
+        ("another name", "other.example", |ssl| ssl.set_verify_host("localhost")),
         ("one more name", "other.example", |ssl| ssl.add_verify_host("localhost")),
         ("one more name in the settings", "other.example", |ssl| {
             ssl.verify_param_mut().add_host("localhost")
         }),
         ("other settings", "other.example", |ssl| ssl.set_verify_param(&settings())),
         ("settings from others", "other.example", |ssl| ssl.verify_param_mut().set_from(&settings())),
-        ("an address for a name", "other.example", |ssl| ssl.set_verify_ip(Some(ADDRESS))),
-        ("another address", "10.0.0.1", |ssl| ssl.set_verify_ip(Some(ADDRESS))),
+        ("an address for a name", "other.example", |ssl| ssl.set_verify_ip(ADDRESS)),
+        ("another address", "10.0.0.1", |ssl| ssl.set_verify_ip(ADDRESS)),
+        ("a mail address", "localhost", |ssl| ssl.set_verify_email("somebody@example.org")),
         // From OpenSSL 4.0 on.
         ("one more address", "10.0.0.1", |ssl| ssl.add_verify_ip(ADDRESS)),
         ("more addresses in other settings", "10.0.0.1", |ssl| {
@@ -419,7 +420,7 @@ fn a_name_for_the_next_handshake_does_not_break_the_connection_that_is_there() {
     let mut ssl = end(client.unwrap(), accepted.unwrap());
     let (left, _right) = duplex();
     ssl.set_stream(left).unwrap();
-    ssl.set_verify_host(Some("next.example")).unwrap();
+    ssl.set_verify_host("next.example").unwrap();
 
     SslRef::do_handshake(&mut ssl).unwrap();
 

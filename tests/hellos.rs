@@ -6,9 +6,9 @@ mod common;
 
 use std::sync::{Arc, Mutex};
 
-use common::{client_builder, connected, server_builder, shake};
-use libssl::context::{ClientHello, ClientHelloDecision, ProtocolVersion, SslMode};
-use libssl::{Alert, ErrorKind, SslContextBuilder};
+use common::{client_builder, connected, duplex, identity, pki, server_builder, shake, shake_over};
+use libssl::context::{ClientHello, ClientHelloDecision, ProtocolVersion, SslMode, SslVerifyMode};
+use libssl::{Alert, ErrorKind, Ssl, SslContext, SslContextBuilder, SslMethod};
 
 // Numbers in the protocol.
 const SECP256R1: u16 = 0x0017;
@@ -167,5 +167,35 @@ fn a_server_refuses_by_what_is_offered() {
         if !good {
             assert_eq!(client.unwrap_err().kind(), ErrorKind::Alert(Alert::HANDSHAKE_FAILURE));
         }
+    }
+}
+
+#[test]
+fn an_object_has_the_context_that_it_was_given_before_its_handshake() {
+    let other = SslContext::server(&identity(&pki().other_name)).unwrap().build();
+    let mut server = Ssl::new(&server_builder().build()).unwrap();
+    let mut client = Ssl::new(&client_builder().build()).unwrap();
+    client.set_server_name("other.example").unwrap();
+
+    server.set_context(&other).unwrap();
+
+    assert_eq!(server.context().as_ptr(), other.as_ptr());
+    let (left, right) = duplex();
+    let (client, server) = shake_over(client, left, server, right);
+    client.expect("a client who meets other.example");
+    let mut ssl = server.unwrap().into_parts_discarding().ssl;
+    assert_eq!(ssl.set_context(&other).unwrap_err().kind(), ErrorKind::NotReady);
+}
+
+#[test]
+fn an_object_is_not_given_a_context_that_demands_more_than_its_first() {
+    let c = SslContext::builder(SslMethod::tls()).unwrap().build();
+    let mut verifying = SslContext::builder(SslMethod::tls()).unwrap();
+    verifying.set_verify(SslVerifyMode::PEER).unwrap();
+    for (mut ssl, next) in [
+        (Ssl::new(&c).unwrap(), client_builder().build()),
+        (Ssl::new(&verifying.build()).unwrap(), client_builder().build()),
+    ] {
+        assert_eq!(ssl.set_context(&next).unwrap_err().kind(), ErrorKind::InvalidInput);
     }
 }

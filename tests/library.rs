@@ -258,6 +258,8 @@ fn a_configuration_that_cannot_be_carried_out_tells_its_file() {
         // C itself passes over this one.
         "openssl_conf = all\n[all]\nproviders = p\n[p]\nno-such-provider = it\ndefault = it\n[it]\nactivate = 1\n",
         "openssl_conf = all\n[all]\nproviders = p\n[p]\nmine = it\n[it]\nidentity = no-such-provider\n1.activate = on\n",
+        "openssl_conf = all\n[all]\nprov = p\n[p]\nno-such-provider = it\ndefault = it\n[it]\nactivate = 1\n",
+        "openssl_conf = all\n[all]\nproviders = p\n[p]\nno-such-provider = it\ndefault = it\n[it]\nactivate = 0\n1.activate = 1\n",
     ] {
         let error = load(text).expect_err("a bad file");
         assert_eq!(error.kind(), ErrorKind::Refused, "{text}: {error}");
@@ -290,6 +292,11 @@ fn a_configuration_may_not_reach_beyond_its_context() {
         let error = load(&text).expect_err("a setting of the process");
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains(name), "{error}");
+    }
+    // C takes each beginning of a name for the name.
+    for name in ["ssl", "s", "oid", "st", "stbl.mine", "engine", ".x", "e.x"] {
+        let text = format!("openssl_conf = all\n[all]\n{name} = x\n[x]\na = 1.2.3\n");
+        assert_eq!(load(&text).expect_err(name).kind(), ErrorKind::InvalidInput, "{name}");
     }
     // Elsewhere they are names like others.
     load("oid_section = x\nopenssl_conf = all\n[all]\n[x]\nssl_conf = y\n").expect("nothing to load");
@@ -513,6 +520,12 @@ fn the_suite_runs_under_fips_where_it_is_meant_to() {
         }
         let error = SslContext::builder(SslMethod::tls()).expect("TLS").set_groups_list("X25519");
         error.expect_err("it is not approved");
+        let mut with_legacy = LibContext::builder().expect("a context");
+        for provider in ["base", "legacy"] {
+            with_legacy.load_provider(provider).expect("a provider");
+        }
+        let state = with_legacy.build().fips().expect("a state");
+        assert!(!state.required && !state.enforced, "{state:?}");
     } else {
         assert!(!state.required && !state.enforced, "{state:?}");
     }
@@ -555,4 +568,102 @@ fn a_connection_is_not_switched_to_a_context_of_another_library_context() {
             server.expect("a connected server");
         }
     }
+}
+
+/// A provider that says that it brings one kind of signature to TLS, and no more.
+mod a_kind_of_signature {
+    use std::ffi::{CStr, c_char, c_int, c_void};
+
+    use libssl::LibContext;
+    use openssl_sys as sys;
+
+    type Tell = extern "C" fn(*const sys::OSSL_PARAM, *mut c_void) -> c_int;
+
+    #[repr(C)]
+    struct Dispatch {
+        function: c_int,
+        pointer: Option<extern "C" fn(*mut c_void, *const c_char, Tell, *mut c_void) -> c_int>,
+    }
+
+    unsafe extern "C" {
+        fn OSSL_PROVIDER_add_builtin(
+            context: *mut sys::OSSL_LIB_CTX,
+            name: *const c_char,
+            init: unsafe extern "C" fn(
+                *const c_void,
+                *const c_void,
+                *mut *const Dispatch,
+                *mut *mut c_void,
+            ) -> c_int,
+        ) -> c_int;
+    }
+
+    /// OSSL_FUNC_PROVIDER_GET_CAPABILITIES.
+    static TABLE: [Dispatch; 2] =
+        [Dispatch { function: 1030, pointer: Some(capabilities) }, Dispatch { function: 0, pointer: None }];
+
+    unsafe extern "C" fn init(
+        handle: *const c_void,
+        _: *const c_void,
+        out: *mut *const Dispatch,
+        context: *mut *mut c_void,
+    ) -> c_int {
+        // SAFETY: C's own out-pointers.
+        unsafe {
+            *out = TABLE.as_ptr();
+            *context = handle.cast_mut();
+        }
+        1
+    }
+
+    #[allow(clippy::disallowed_methods)] // the string of this call is C's own, and not NULL
+    extern "C" fn capabilities(_: *mut c_void, what: *const c_char, tell: Tell, to: *mut c_void) -> c_int {
+        // SAFETY: C passes a string.
+        if unsafe { CStr::from_ptr(what) } == c"TLS-SIGALG" {
+            // SAFETY: has no requirements.
+            let nothing = [unsafe { sys::OSSL_PARAM_construct_end() }];
+            tell(nothing.as_ptr(), to);
+        }
+        1
+    }
+
+    pub fn add_to(lib: LibContext) {
+        // SAFETY: the context is live, and the provider is a part of the program.
+        let done = unsafe { OSSL_PROVIDER_add_builtin(lib.as_ptr(), c"signs".as_ptr(), init) };
+        assert_eq!(done, 1);
+    }
+}
+
+/// From 3.2 up to 4.0.2 libssl counts a new context's certificates by the first one's kinds.
+#[test]
+fn a_connection_is_not_switched_to_a_context_whose_kinds_of_signatures_are_counted_otherwise() {
+    let lib = elsewhere();
+    let server = |made: &Made| {
+        let identity = Identity::from_pem_in(lib, made.chain_pem.as_bytes(), made.key_pem.as_bytes());
+        SslContext::server_in(lib, &identity.expect("an identity")).expect("a server")
+    };
+    let mut first = server(&pki().localhost);
+    a_kind_of_signature::add_to(lib);
+    Provider::load(lib, "signs").expect("a provider");
+    let target = server(&pki().other_name).build();
+    first
+        .set_tlsext_servername_callback(move |view| {
+            let switched = view.set_context(&target);
+            // SAFETY: reads a constant of the library.
+            let version = unsafe { openssl_sys::OpenSSL_version_num() };
+            let goes_wrong = (0x3020_0000..0x4000_0030).contains(&version);
+            assert_eq!(
+                switched.map_err(|error| error.kind()),
+                if goes_wrong { Err(ErrorKind::InvalidInput) } else { Ok(()) }
+            );
+            ServerNameDecision::Ack
+        })
+        .expect("a callback");
+    let clients = SslContext::client_trusting(TrustAnchors::Pem(pki().ca_pem.as_bytes()));
+    let mut clients = clients.expect("a client");
+    clients.danger_set_verify_none().expect("a mode");
+
+    let (_, server) = shake(&clients.build(), &first.build());
+
+    server.expect("a connected server");
 }

@@ -17,7 +17,7 @@ use libssl::ocsp::{
     OcspRequestBuilder, OcspResponderId, OcspResponse, OcspResponseStatus, OcspVerifyFlags,
 };
 use libssl::{Error, ErrorKind};
-use responder::{Answer, Authority, HOUR, Holder, Status, Wishes, assemble, unsuccessful};
+use responder::{Answer, Authority, HOUR, Holder, Status, Wishes, assemble, tlv, unsuccessful};
 
 /// The refusal that an error tells, whose kind agrees with it.
 #[track_caller]
@@ -330,4 +330,47 @@ fn flags_change_who_is_believed() {
     let intruded =
         Answer { signer: &intruder, certificates: vec![&intruder], ..cases.ca.good(&cases.server) }.der();
     judge(&intruded, OcspCheck::new().danger_flags(OcspDangerousFlags::NO_CHECKS)).expect("nobody looks");
+}
+
+/// [RFC 6960](https://www.rfc-editor.org/rfc/rfc6960#section-4.4): only what is not critical may be passed over.
+#[test]
+fn an_extension_that_is_critical_and_unknown_is_refused() {
+    let ca = Authority::new("ca");
+    let holder = ca.server(7, Wishes::default());
+    let answer = ca.good(&holder);
+    let single = answer.single();
+    let header = if single[1] < 0x80 { 2 } else { 3 };
+    for (critical, refused) in [(&[0x01, 0x01, 0xff][..], true), (&[], false)] {
+        let extension = [tlv(0x06, &[0x2a, 3, 4, 5]), critical.to_vec(), tlv(0x04, b"\x05\x00")].concat();
+        let extensions = tlv(0xa1, &tlv(0x30, &tlv(0x30, &extension)));
+        let single = tlv(0x30, &[&single[header..], &extensions].concat());
+        let response = OcspResponse::from_der(&assemble(&single, &answer)).expect("a response");
+
+        let verdict =
+            response.verify_for(&holder.certificate, &ca.holder.certificate, &ca.store(), &OcspCheck::new());
+
+        let told = verdict.map(drop).map_err(|error| error.ocsp_refusal());
+        assert_eq!(told, if refused { Err(Some(OcspRefusal::Malformed)) } else { Ok(()) });
+    }
+}
+
+/// Each kind of hash is looked for among all that the providers have.
+#[test]
+fn only_the_first_kinds_of_hashes_in_a_response_name_anything() {
+    let ca = Authority::new("ca");
+    let holder = ca.server(7, Wishes::default());
+    let answer = ca.good(&holder);
+    for (others, found) in [(7_u8, true), (8, false)] {
+        let mut singles: Vec<u8> = (0..others)
+            .flat_map(|i| {
+                let hash = tlv(0x30, &tlv(0x06, &[0x2a, 0x81, i]));
+                let id = tlv(0x30, &[hash, tlv(4, b""), tlv(4, b""), tlv(2, &[1])].concat());
+                tlv(0x30, &[id, tlv(0x80, b""), tlv(0x18, b"20260101000000Z")].concat())
+            })
+            .collect();
+        singles.extend(answer.single());
+        let response = OcspResponse::from_der(&assemble(&singles, &answer)).expect("a response");
+        let basic = response.basic().expect("an answer");
+        assert_eq!(basic.find(&holder.certificate, &ca.holder.certificate).is_some(), found);
+    }
 }

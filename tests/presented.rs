@@ -191,6 +191,33 @@ fn ca_names_come_from_files_directories_and_uris() {
     assert_eq!(names.add_dir(hostile.path(".")).unwrap_err().kind(), ErrorKind::Refused);
 }
 
+/// C takes a broken certificate for the end, and says nothing.
+#[test]
+fn ca_names_of_broken_certificates_are_refused() {
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let (good, other) = (&pki().ca_pem, &pki().other_name.chain_pem);
+    for text in [format!("{good}{broken}{other}"), format!("{broken}{good}")] {
+        let files = Files::new(&[("names.pem", &text)]);
+        let mut names = CaNames::new().unwrap();
+        let path = files.path("names.pem");
+        let outcomes = [
+            CaNames::from_file(&path).map(drop),
+            names.add_file(&path),
+            names.add_dir(files.path(".")),
+            names.add_uri(&format!("file:{}", path.display())),
+        ];
+        for (i, outcome) in outcomes.into_iter().enumerate() {
+            assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Refused, "{i}");
+        }
+        assert!(names.to_vec().is_empty());
+    }
+    let without = Files::new(&[("key.pem", &pki().client.key_pem), ("read.me", "words")]);
+    let mut names = CaNames::new().unwrap();
+    names.add_dir(without.path(".")).unwrap();
+    names.add_file(without.path("read.me")).unwrap();
+    assert!(names.to_vec().is_empty());
+}
+
 /// C would read a pipe a second time, and wait for ever.
 #[test]
 fn ca_names_come_out_of_a_pipe_and_a_directory_with_a_pipe_is_refused() {

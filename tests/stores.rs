@@ -12,7 +12,9 @@ use std::thread;
 
 use libssl::context::{SslVerifyMode, TrustAnchors};
 use libssl::x509::{VerifyFlags, X509, X509Crl, X509Purpose, X509Store, X509StoreBuilder, X509VerifyParam};
-use libssl::{ErrorKind, Ssl, SslContext, SslContextBuilder, SslContextRef, SslMethod, VerifyError};
+use libssl::{
+    ErrorKind, Identity, Ssl, SslContext, SslContextBuilder, SslContextRef, SslMethod, VerifyError,
+};
 use openssl_sys as sys;
 use rcgen::PKCS_ECDSA_P256_SHA256;
 
@@ -493,7 +495,7 @@ fn a_builder_s_settings_are_its_own() {
     assert_eq!(store.param().depth(), Some(3));
     let leaf = X509::from_der(&pki().localhost.der).unwrap();
     let empty = X509VerifyParam::new().unwrap();
-    let error = store.verify_chain(&leaf).param(&empty).verify().unwrap_err();
+    let error = store.verify_chain(&leaf).param(&empty).danger_purpose_of_settings().verify().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Verification(VerifyError::INVALID_PURPOSE));
     assert!(format!("{:?}", store.to_builder().unwrap()).contains("depth: Some(3)"));
 }
@@ -549,4 +551,12 @@ fn nothing_behind_a_uri_is_left_out_in_silence() {
     let (result, builder) = load("key.pem");
     assert_eq!(result, Ok(()));
     assert_eq!(builder.build().unwrap().certificates().unwrap().len(), 2);
+}
+
+#[test]
+fn a_file_without_an_end_is_an_error() {
+    let store = X509StoreBuilder::new().unwrap().load_file("/dev/zero");
+    assert_eq!(store.unwrap_err().kind(), ErrorKind::Io);
+    let identity = Identity::from_pem_files("/dev/zero", "/dev/zero");
+    assert_eq!(identity.unwrap_err().kind(), ErrorKind::Io);
 }

@@ -314,7 +314,7 @@ fn one_of_several_names_is_enough_and_it_is_told_which() {
     assert_eq!(client.unwrap().ssl().peer_name(), Some(&b"localhost"[..]));
 
     let mut ssl = Ssl::new(&common::client_context()).unwrap();
-    ssl.set_verify_ip(Some(IpAddr::from([10, 0, 0, 1]))).unwrap();
+    ssl.set_verify_ip(IpAddr::from([10, 0, 0, 1])).unwrap();
     match ssl.add_verify_ip(IpAddr::from([127, 0, 0, 1])) {
         Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported),
         Ok(()) => {

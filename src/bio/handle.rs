@@ -27,8 +27,8 @@ impl Bio {
     ///
     /// # Safety
     ///
-    /// `bio` is a live BIO of which the caller owns one reference, and nobody else uses it, nor what hangs behind it, while
-    /// this crate does.
+    /// `bio` is a live BIO of which the caller owns one reference, and the first of its chain, and nobody else uses it, nor
+    /// what hangs behind it, while this crate does, be it on another thread as a [`SendBio`](super::SendBio).
     pub unsafe fn from_ptr(bio: *mut sys::BIO) -> Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignType>::from_ptr(bio) }
@@ -76,7 +76,7 @@ impl Bio {
     /// # Safety
     ///
     /// `bio` is NULL or a live BIO.
-    pub(super) unsafe fn share(bio: *mut sys::BIO) -> Result<Self, Error> {
+    pub(in crate::bio) unsafe fn share(bio: *mut sys::BIO) -> Result<Self, Error> {
         let bio = NonNull::new(bio).ok_or_else(|| Error::new(ErrorKind::NoTransport, "BIO_up_ref"))?;
         // SAFETY: live by this function's contract.
         if unsafe { ext::BIO_up_ref(bio.as_ptr()) } != 1 {

@@ -8,6 +8,23 @@
 //! | [`Pair`] | a BIO pair, no I/O: bytes go in, bytes come out | the pair's buffer |
 //! | [`Existing`] | the BIOs that C already gave the object | whatever C chose |
 //!
+//! # BIOs as C has them
+//!
+//! For ports of programs that use BIOs themselves: [`Bio`] owns a chain, and [`BioRef`] borrows one. Their methods are named
+//! after C's functions, and answer [`BioError`] where C has a return value, retry flags, `errno` and the error queue.
+//!
+//! | C | here |
+//! |---|---|
+//! | `BIO_s_mem`, `BIO_new_mem_buf` | [`Bio::memory`], [`SliceBio`] |
+//! | `BIO_new_file`, `BIO_new_fd`, `BIO_s_null` | [`Bio::file`], [`Bio::fd`], [`Bio::null`] |
+//! | `BIO_f_buffer`, `BIO_f_base64` and others | [`Bio::buffer`], [`Bio::base64`] and others |
+//! | `BIO_new_bio_pair` | [`Bio::new_bio_pair`] |
+//! | `BIO_push`, `BIO_pop` | [`Bio::push`], [`Bio::pop`] |
+//! | `BIO_set_callback_ex`, `BIO_set_ex_data` | [`BioRef::set_callback`], [`BioRef::set_ex_data`] |
+//! | `SSL_set0_rbio`, `SSL_get_rbio` | [`SslRef::set0_rbio`](crate::SslRef::set0_rbio), [`rbio_mut`](crate::SslRef::rbio_mut) |
+//!
+//! A BIO stays on its thread, unless it is a [`SendBio`].
+//!
 //! # SIGPIPE
 //!
 //! Writing to a socket whose peer is gone raises SIGPIPE, which ends a process that does not ignore it. Rust's runtime
@@ -15,25 +32,43 @@
 //! [`TcpStream`](std::net::TcpStream) and [`UnixStream`](std::os::unix::net::UnixStream) never raise it, [`Pair`] does
 //! no I/O, and [`Socket`] raises it unless the OpenSSL that runs is 4.0 or later.
 
+mod accept;
+mod address;
 mod ahead;
 mod attach;
+mod chain;
+mod connect;
 mod core;
+pub mod custom;
+mod establish;
 mod existing;
 mod handle;
 mod method;
+mod object;
 mod owned;
 mod pair;
+mod sock;
 mod socket;
+mod ssl;
+mod ssl_io;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 pub use ahead::ReadAhead;
+pub use connect::{IpFamily, SocketFlags};
+pub use custom::{BioInfoFn, BioMethod, NextBio, Stop};
 pub use existing::Existing;
 pub use handle::{Bio, BioRef};
+pub use object::{
+    BioCallbackFn, BioError, BioEvent, BioExIndex, BioFlags, BioOperation, BioRetry, BioType, BioVerdict,
+    MemEof, PollDescriptor, RetryReason, SendBio, SliceBio,
+};
 pub use owned::BioOwned;
 pub use pair::{Pair, PairMut};
+pub use sock::{sock_error, sock_non_fatal_error, sock_should_retry, socket_wait};
 pub use socket::Socket;
+pub use ssl::{SslBio, SslBioRef};
 
 pub(crate) use core::suspends;
 pub(crate) use stream::{set_stream, take_suspension, take_transport_error};

@@ -12,7 +12,7 @@ use crate::error::{self, Error, ErrorKind};
 use crate::ffi::strings;
 use crate::library::LibContext;
 use crate::ssl::SslRef;
-use crate::x509::{X509, X509Name, X509NameRef, X509Ref, read_file, stack};
+use crate::x509::{X509, X509Name, X509NameRef, X509Ref, certificates, read_file, read_uri, stack};
 
 /// A list of CA names that is still to be given to a context or an object. Each name is in it once.
 ///
@@ -51,7 +51,7 @@ impl CaNames {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`] with the path, [`ErrorKind::Refused`] where there are none or one is broken.
+    /// [`ErrorKind::Io`] with the path, [`ErrorKind::Refused`] where there are none, or one is broken or encrypted.
     ///
     /// C: [`SSL_load_client_CA_file(3)`](https://docs.openssl.org/master/man3/SSL_load_client_CA_file/)
     #[doc(alias = "SSL_load_client_CA_file")]
@@ -70,9 +70,13 @@ impl CaNames {
     pub fn from_file_in(lib: LibContext, path: impl AsRef<Path>) -> Result<Self, Error> {
         const CALL: &str = "SSL_load_client_CA_file_ex";
         let file = strings::c_path(CALL, path.as_ref())?;
-        if let Some(pem) = read_once(CALL, path.as_ref())? {
+        if let Some(certificates) = read_once(CALL, lib, path.as_ref())? {
+            if certificates.is_empty() {
+                let detail = format!("{} holds no certificate", path.as_ref().display());
+                return Err(Error::new(ErrorKind::Refused, CALL).with_detail(detail));
+            }
             let mut names = Self::new()?;
-            names.add_subjects(lib, &pem)?;
+            names.add_subjects(&certificates)?;
             return Ok(names);
         }
         error::clear();
@@ -89,15 +93,16 @@ impl CaNames {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`] with the path, [`ErrorKind::Refused`] for a broken certificate. The names before it are added.
+    /// [`ErrorKind::Io`] with the path, [`ErrorKind::Refused`] for a certificate that is broken or encrypted; no name is then
+    /// added.
     ///
     /// C: [`SSL_add_file_cert_subjects_to_stack(3)`](https://docs.openssl.org/master/man3/SSL_load_client_CA_file/)
     #[doc(alias = "SSL_add_file_cert_subjects_to_stack")]
     pub fn add_file(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
         const CALL: &str = "SSL_add_file_cert_subjects_to_stack";
         let file = strings::c_path(CALL, path.as_ref())?;
-        if let Some(pem) = read_once(CALL, path.as_ref())? {
-            return self.add_subjects(LibContext::default(), &pem);
+        if let Some(certificates) = read_once(CALL, LibContext::default(), path.as_ref())? {
+            return self.add_subjects(&certificates);
         }
         error::clear();
         // SAFETY: the stack is ours and the path outlives the call.
@@ -109,7 +114,8 @@ impl CaNames {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`] with the path, [`ErrorKind::Refused`] for a broken certificate. The names before it are added.
+    /// [`ErrorKind::Io`] with the path, [`ErrorKind::Refused`] for a certificate that is broken or encrypted; no name is then
+    /// added.
     ///
     /// C: [`SSL_add_dir_cert_subjects_to_stack(3)`](https://docs.openssl.org/master/man3/SSL_load_client_CA_file/)
     #[doc(alias = "SSL_add_dir_cert_subjects_to_stack")]
@@ -124,21 +130,27 @@ impl CaNames {
         added(CALL, done, path.display())
     }
 
-    /// Adds the subjects of the certificates behind an OSSL_STORE URI.
+    /// Adds the subjects of the certificates behind an OSSL_STORE URI, which is read once, to its end: C opens it twice, and
+    /// takes an object that it cannot read for the end.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for a NUL byte, [`ErrorKind::Refused`] for what cannot be read.
+    /// [`ErrorKind::InvalidInput`] for an empty URI or a NUL byte, [`ErrorKind::Refused`] for what cannot be read,
+    /// [`ErrorKind::NoTrustAnchors`] where there are neither certificates nor revocation lists; no name is then added.
     ///
     /// C: [`SSL_add_store_cert_subjects_to_stack(3)`](https://docs.openssl.org/master/man3/SSL_load_client_CA_file/)
     #[doc(alias = "SSL_add_store_cert_subjects_to_stack")]
     pub fn add_uri(&mut self, uri: &str) -> Result<(), Error> {
-        const CALL: &str = "SSL_add_store_cert_subjects_to_stack";
-        let text = strings::c_string_not_empty(CALL, "the URI", uri)?;
-        error::clear();
-        // SAFETY: the stack is ours and the text outlives the call.
-        let done = unsafe { ext::SSL_add_store_cert_subjects_to_stack(self.0, text.as_ptr()) };
-        added(CALL, done, uri)
+        self.add_uri_in(LibContext::default(), uri)
+    }
+
+    /// As [`add_uri`](Self::add_uri), from the places that the providers of a library context know.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn add_uri_in(&mut self, lib: LibContext, uri: &str) -> Result<(), Error> {
+        self.add_subjects(&read_uri(lib, uri)?.0)
     }
 
     /// Adds a name, unless it is there already.
@@ -162,8 +174,7 @@ impl CaNames {
         Ok(())
     }
 
-    fn add_subjects(&mut self, lib: LibContext, pem: &[u8]) -> Result<(), Error> {
-        let certificates = X509::stack_from_pem_in(lib, pem)?;
+    pub(super) fn add_subjects(&mut self, certificates: &[X509]) -> Result<(), Error> {
         certificates.iter().try_for_each(|certificate| self.add(certificate.subject_name()))
     }
 
@@ -210,14 +221,6 @@ impl fmt::Debug for CaNames {
     }
 }
 
-/// What a pipe or another file that can be read but once says, and nothing for a regular file, which C reads itself once it
-/// was looked through.
-fn read_once(call: &'static str, path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    let bytes = read_file(call, path)?;
-    refuse_encrypted(call, path, &bytes)?;
-    Ok((!path.is_file()).then_some(bytes))
-}
-
 /// Looks a directory through whose files C will read.
 pub(crate) fn check_subjects_in(call: &'static str, path: &Path) -> Result<(), Error> {
     let unreadable = |error: std::io::Error| {
@@ -233,7 +236,7 @@ pub(crate) fn check_subjects_in(call: &'static str, path: &Path) -> Result<(), E
             let detail = format!("{} is no regular file", file.display());
             return Err(Error::new(ErrorKind::InvalidInput, call).with_detail(detail));
         }
-        refuse_encrypted(call, &file, &read_file(call, &file)?)?;
+        read_once(call, LibContext::default(), &file)?;
     }
     Ok(())
 }
@@ -241,20 +244,25 @@ pub(crate) fn check_subjects_in(call: &'static str, path: &Path) -> Result<(), E
 /// Looks a file through that C will read, for which it must be there twice.
 pub(crate) fn check_subjects_of(call: &'static str, path: &Path) -> Result<(), Error> {
     if path.is_file() || !path.exists() {
-        return read_once(call, path).map(drop);
+        return read_once(call, LibContext::default(), path).map(drop);
     }
     let detail = format!("{} is no regular file", path.display());
     Err(Error::new(ErrorKind::InvalidInput, call).with_detail(detail))
 }
 
-/// C would ask for the passphrase of an encrypted certificate at the terminal.
-fn refuse_encrypted(call: &'static str, path: &Path, pem: &[u8]) -> Result<(), Error> {
-    const MARK: &[u8] = b"ENCRYPTED";
-    if pem.windows(MARK.len()).any(|window| window == MARK) {
-        let detail = format!("{} is encrypted", path.display());
+/// The certificates in a pipe or another file that can be read but once, and nothing for a regular file, which C reads itself
+/// once it was looked through: it takes a broken certificate for the end, and would ask for the passphrase of an encrypted one
+/// at the terminal.
+fn read_once(call: &'static str, lib: LibContext, path: &Path) -> Result<Option<Vec<X509>>, Error> {
+    const ENCRYPTED: &[u8] = b"ENCRYPTED";
+    let place = || path.display().to_string();
+    let pem = read_file(call, path)?;
+    if pem.windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED) {
+        let detail = format!("{} is encrypted", place());
         return Err(Error::new(ErrorKind::Refused, call).with_detail(detail));
     }
-    Ok(())
+    let certificates = certificates(lib, &pem).map_err(|error| error.with_detail(place()))?;
+    Ok((!path.is_file()).then_some(certificates))
 }
 
 fn added(call: &'static str, done: i32, place: impl fmt::Display) -> Result<(), Error> {

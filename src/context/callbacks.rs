@@ -24,6 +24,8 @@ static SLOT: Slot<sys::SSL_CTX, Arc<Callbacks>> = Slot::new();
 pub(crate) struct Callbacks {
     /// The library context that the context was made in.
     pub(crate) lib: LibContext,
+    /// How many kinds of signatures its providers brought, where C goes wrong over that.
+    pub(super) signature_kinds: Option<usize>,
     /// A client does not begin a handshake without a name to verify.
     pub(crate) demands_name: bool,
     /// The store has other holders, and cannot tell so itself.

@@ -40,6 +40,7 @@ impl SslContext {
     pub fn builder_in(lib: LibContext, method: SslMethod) -> Result<SslContextBuilder, Error> {
         const CALL: &str = "SSL_CTX_new_ex";
         library::check(CALL)?;
+        let signature_kinds = super::sni::signature_kinds(lib)?;
         error::clear();
         // SAFETY: the library context stays until the process ends, C copies the query, and the method is a constant of
         // the library.
@@ -53,8 +54,15 @@ impl SslContext {
         }
         // SAFETY: not NULL, and the caller's own.
         let mut builder = unsafe { <SslContextBuilder as ForeignType>::from_ptr(context) };
-        if !lib.is_plain() {
-            builder.update_callbacks(|callbacks| callbacks.lib = lib)?;
+        if signature_kinds != super::sni::signature_kinds(lib)? {
+            // Another thread loads providers: nobody knows which ones this context has.
+            return Self::builder_in(lib, method);
+        }
+        if !lib.is_plain() || signature_kinds.is_some() {
+            builder.update_callbacks(|callbacks| {
+                callbacks.lib = lib;
+                callbacks.signature_kinds = signature_kinds;
+            })?;
         }
         builder.follow_store(lib)?;
         Ok(builder)

@@ -9,9 +9,10 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::callbacks::{Callbacks, run};
-use super::{SslContextBuilderRef, SslContextRef};
+use super::{SslContextBuilderRef, SslContextRef, SslVerifyMode};
 use crate::error::{self, Alert, Error, ErrorKind};
-use crate::ffi::strings;
+use crate::ffi::{compat, strings};
+use crate::library::LibContext;
 use crate::ssl::SslRef;
 use crate::ssl::state::State;
 
@@ -59,7 +60,9 @@ impl ServerNameView<'_> {
     ///
     /// [`ErrorKind::Refused`] if OpenSSL cannot allocate; [`ErrorKind::InvalidInput`] for a context of another
     /// [library context](crate::LibContext), or of the same one with another property query, for the connection goes on
-    /// with algorithms of the first; [`ErrorKind::NotReady`] where the client resumes a session of
+    /// with algorithms of the first, and before 4.0.3 also for one that was made with other providers that bring kinds of
+    /// signatures, and for one that demands more of its clients than the connection: by its verify mode, or by a verify
+    /// callback where the first context has none; [`ErrorKind::NotReady`] where the client resumes a session of
     /// another context and the connection verifies its clients: this context has not judged the client, so that the
     /// handshake ends with the alert `access_denied`, whatever the callback answers. A
     /// [ClientHello callback](super::ClientHello::set_context) comes before resumption, and is the better place.
@@ -111,23 +114,72 @@ impl ServerNameView<'_> {
     }
 }
 
-/// Switches the context of an object that is in a callback made for that.
-pub(super) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error> {
+/// From 3.2 up to 4.0.2, C goes through a new context's certificates by the number of kinds of keys that the providers of
+/// the first one knew when that was made. What that number depends on, for a context that is made now; `None` on others.
+pub(super) fn signature_kinds(lib: LibContext) -> Result<Option<usize>, Error> {
+    (0x3020_0000..0x4000_0030)
+        .contains(&compat::running_version())
+        .then(|| lib.added_signature_kinds())
+        .transpose()
+}
+
+/// Whether C, in an object of one context, looks at as many certificates of the other as that has.
+fn counts_alike(present: &SslContextRef, next: &SslContextRef) -> bool {
+    let kinds = |context: &SslContextRef| {
+        // SAFETY: the context is live and frozen.
+        unsafe { Callbacks::of_context(context.as_ptr()) }.and_then(|callbacks| callbacks.signature_kinds)
+    };
+    // Nobody counted for what C made.
+    kinds(present).zip(kinds(next)).is_none_or(|(present, next)| present == next)
+}
+
+/// What the context demands of clients that the connection, which keeps the verify mode and callback that it began with,
+/// would not ask for.
+fn verifies_less(ssl: &SslRef, next: &SslContextRef) -> Option<&'static str> {
+    let (asked, demanded) = (ssl.verify_mode(), next.verify_mode());
+    if !demanded.contains(SslVerifyMode::PEER) {
+        return None;
+    }
+    let later = asked.difference(demanded).contains(SslVerifyMode::POST_HANDSHAKE);
+    let demands = SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT;
+    if later || !asked.contains(demanded & demands) {
+        return Some(
+            "the context verifies its clients, and the one that the connection began with does not as much",
+        );
+    }
+    // SAFETY: the context is live and frozen.
+    let next = unsafe { Callbacks::of_context(next.as_ptr()) };
+    // SAFETY: the object is live.
+    let first = unsafe { Callbacks::of_first(ssl.as_ptr()) };
+    let asks =
+        |callbacks: Option<Arc<Callbacks>>| callbacks.is_some_and(|callbacks| callbacks.verify.is_some());
+    (asks(next) && !asks(first))
+        .then_some("the context has a verify callback, and the one that the connection began with has none")
+}
+
+/// Switches the context of an object that is in a callback made for that, or before its handshake.
+pub(crate) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error> {
     const CALL: &str = "SSL_set_SSL_CTX";
     // SAFETY: the object is live, and holds its context, which is frozen; it is kept below for as long as the object.
     let present = unsafe { SslContextRef::from_ptr(sys::SSL_get_SSL_CTX(ssl.as_ptr())) };
-    // From 3.2 up to 4.0.2, C goes through the new context's certificates by the number of kinds of keys that the
-    // providers of the first one know.
     if !present.lib_context().is_same(context.lib_context()) {
         let detail = "the other context takes its algorithms from elsewhere";
         return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
     }
+    if !counts_alike(present, context) {
+        let detail =
+            "a provider with kinds of signatures came or went between the making of the two contexts";
+        return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
+    }
+    if let Some(detail) = verifies_less(ssl, context).filter(|_| present.as_ptr() != context.as_ptr()) {
+        return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
+    }
     // libssl keeps pointers into the context that it leaves, whose last reference this may be.
-    // SAFETY: the object is live and C lent it to the callback, whose view of it is exclusive.
+    // SAFETY: the object is live, and the caller's to change: it is borrowed for writing, or C lent it to the callback, whose
+    // view of it is exclusive.
     State::of_mut(unsafe { SslRef::from_ptr_mut(ssl.as_ptr()) })?.keep(present);
     error::clear();
-    // SAFETY: both are live; C takes a reference of its own to the context. The object is ours to change: C lent it to
-    // the callback for that, and the caller's view of it is exclusive.
+    // SAFETY: both are live; C takes a reference of its own to the context. The object is the caller's to change, as above.
     if unsafe { sys::SSL_set_SSL_CTX(ssl.as_ptr(), context.as_ptr()) }.is_null() {
         return Err(Error::from_queue(CALL));
     }

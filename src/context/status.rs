@@ -100,8 +100,8 @@ pub struct StatusResponse<'a> {
 }
 
 impl StatusResponse<'_> {
-    /// The response as it came, for the server's own certificate; `None` if nothing was stapled. A resumed session has
-    /// none.
+    /// The first response, as it came; `None` if nothing was stapled. A resumed session has none. From OpenSSL 3.6 on it is
+    /// that of another certificate of the chain where the server's own has none: see [`verify`](Self::verify).
     ///
     /// C: [`SSL_get_tlsext_status_ocsp_resp(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_status_cb/)
     #[doc(alias = "SSL_get_tlsext_status_ocsp_resp")]
@@ -211,6 +211,9 @@ impl SslContextBuilderRef {
     /// may speak for the issuer, with a chain to the connection's trust anchors. The policy says whether it must be
     /// there. A refusal ends the handshake with the alert `bad_certificate_status_response`; its error is
     /// [`ErrorKind::Verification`], and [`Error::ocsp_refusal`] says why.
+    ///
+    /// Of a responder that the issuer let speak for it, the chain is verified with the connection's own settings too: its
+    /// revocation lists, depth, time and security level.
     ///
     /// A resumed session is not judged again: it was when it was made, if its context had a policy. A certificate whose
     /// issuer is not in the chain that was verified (it is trusted itself, by DANE, or by a callback that verifies in

@@ -2,7 +2,8 @@
 
 use super::{CaNames, SslContextBuilderRef, SslVerifyMode, TrustAnchors};
 use crate::error::Error;
-use crate::x509::{X509, X509Ref, read_file};
+use crate::library::LibContext;
+use crate::x509::{X509, read_file, read_uri};
 
 /// When a server asks its clients for certificates, and what happens without one. A certificate that cannot be verified
 /// ends the connection in each case.
@@ -60,10 +61,17 @@ impl SslContextBuilderRef {
     ) -> Result<(), Error> {
         // What comes out of a pipe comes once.
         let text;
+        let certificates;
         let anchors = match anchors {
             TrustAnchors::File(path) if !path.is_file() => {
                 text = read_file("SSL_CTX_load_verify_file", path)?;
                 TrustAnchors::Pem(&text)
+            }
+            TrustAnchors::Uri(uri) => {
+                let crls;
+                (certificates, crls) = read_uri(self.lib_context(), uri)?;
+                self.change_store(|store| crls.iter().try_for_each(|crl| store.add_crl(crl)))?;
+                TrustAnchors::Certificates(&certificates)
             }
             other => other,
         };
@@ -81,7 +89,7 @@ impl SslContextBuilderRef {
 fn names_of(anchors: TrustAnchors<'_>) -> Result<Option<CaNames>, Error> {
     let subjects = |certificates: &[X509]| {
         let mut names = CaNames::new()?;
-        certificates.iter().try_for_each(|certificate: &X509| add(&mut names, certificate))?;
+        names.add_subjects(certificates)?;
         Ok(Some(names))
     };
     match anchors {
@@ -90,14 +98,6 @@ fn names_of(anchors: TrustAnchors<'_>) -> Result<Option<CaNames>, Error> {
         TrustAnchors::Pem(pem) => subjects(&X509::stack_from_pem(pem)?),
         TrustAnchors::Certificates(certificates) => subjects(certificates),
         TrustAnchors::Store(store) => subjects(&store.certificates()?),
-        TrustAnchors::Uri(uri) => {
-            let mut names = CaNames::new()?;
-            names.add_uri(uri)?;
-            Ok(Some(names))
-        }
+        TrustAnchors::Uri(uri) => subjects(&read_uri(LibContext::default(), uri)?.0),
     }
-}
-
-fn add(names: &mut CaNames, certificate: &X509Ref) -> Result<(), Error> {
-    names.add(certificate.subject_name())
 }

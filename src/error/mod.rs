@@ -24,7 +24,7 @@ pub use ssl_error::{ErrorCode, SslError, Want};
 pub use stack::{ErrorStack, Reason};
 pub use verify::{VerifyError, VerifyFailure};
 
-pub(crate) use stack::{clear, is_empty};
+pub(crate) use stack::{clear, is_empty, raise};
 
 /// What kind of failure an [`Error`] is, to match on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -188,6 +188,13 @@ impl Error {
     pub(crate) fn with_outcome(mut self, ret: c_int, code: ErrorCode, errno: c_int) -> Self {
         self.0.ret = Some(ret);
         self.0.code = Some(code);
+        self.0.errno = errno;
+        self
+    }
+
+    /// What a function without an SSL_get_error returned.
+    pub(crate) fn with_return(mut self, ret: c_int, errno: c_int) -> Self {
+        self.0.ret = Some(ret);
         self.0.errno = errno;
         self
     }

@@ -237,6 +237,19 @@ impl std::error::Error for Reason {
     }
 }
 
+/// Adds an entry to this thread's queue: a reason of a library's, or an `errno` of `ERR_LIB_SYS`, and what a call says.
+pub(crate) fn raise(library: c_int, reason: c_int, call: &str, text: &str) {
+    let text = text.replace('\0', "");
+    let c = |text: &str| strings::c_string("ERR_set_error", "the text", text).unwrap_or_default();
+    let (call, text) = (c(call), c(&text));
+    // SAFETY: as in `Reason::push`.
+    unsafe {
+        sys::ERR_new();
+        sys::ERR_set_debug(c"".as_ptr(), 0, call.as_ptr());
+        sys::ERR_set_error(library, reason, c"%s".as_ptr(), text.as_ptr());
+    }
+}
+
 /// Whether this thread's queue is empty: far cheaper than clearing it.
 pub(crate) fn is_empty() -> bool {
     // SAFETY: reads this thread's queue.

@@ -5,7 +5,9 @@
 pub(crate) mod bio;
 pub(crate) mod context;
 pub(crate) mod library;
+pub(crate) mod messages;
 pub(crate) mod ocsp;
+pub(crate) mod sockets;
 pub(crate) mod ssl;
 pub(crate) mod verify;
 

@@ -117,19 +117,21 @@ impl Conf {
 
     /// The name of a setting that would reach beyond the context.
     fn process_wide_setting(&self) -> Option<String> {
-        let (name, _) =
-            self.modules().into_iter().find(|(name, _)| PROCESS_WIDE.contains(&module(name.to_bytes())))?;
+        let reaches = |name: &CStr| PROCESS_WIDE.iter().any(|module| may_be(name, module));
+        let (name, _) = self.modules().into_iter().find(|(name, _)| reaches(name))?;
         Some(name.to_string_lossy().into_owned())
     }
 
     /// The names of the providers that must be there after loading.
     fn activated_providers(&self) -> Vec<CString> {
         let modules = self.modules();
-        let sections = modules.iter().filter(|(name, _)| module(name.to_bytes()) == b"providers");
+        let sections = modules.iter().filter(|(name, _)| may_be(name, b"providers"));
         let mut names = Vec::new();
         for (name, section) in sections.flat_map(|(_, section)| self.section(section)) {
             let settings = self.section(&section);
-            let find = |wanted: &[u8]| settings.iter().find(|(name, _)| after_dot(name.to_bytes()) == wanted);
+            // The last one counts.
+            let find =
+                |wanted: &[u8]| settings.iter().rfind(|(name, _)| after_dot(name.to_bytes()) == wanted);
             let says = |wanted: &[u8]| find(wanted).is_some_and(|(_, value)| is_yes(value.to_bytes()));
             if says(b"activate") && !says(b"soft_load") {
                 let identity =
@@ -141,9 +143,12 @@ impl Conf {
     }
 }
 
-/// The module of a setting: `ssl_conf.anything` is `ssl_conf` too.
-fn module(name: &[u8]) -> &[u8] {
-    name.iter().rposition(|byte| *byte == b'.').map_or(name, |dot| &name[..dot])
+/// Whether C may take a setting for this module's: `ssl_conf.anything` is `ssl_conf` too, and so is each of its beginnings,
+/// of which C takes the first module that fits.
+fn may_be(setting: &CStr, module: &[u8]) -> bool {
+    let name = setting.to_bytes();
+    let name = name.iter().rposition(|byte| *byte == b'.').map_or(name, |dot| &name[..dot]);
+    module.starts_with(name)
 }
 
 /// The name of a provider and of its settings: `1.activate` is `activate` too.

@@ -13,7 +13,8 @@ pub struct FipsState {
     pub required: bool,
     /// The provider `fips`, where it is loaded.
     pub provider: Option<ProviderInfo>,
-    /// Whether what is not approved (MD5 stands for it) cannot be had in this context, with its property query.
+    /// Whether what is not approved (MD4 and MD5 stand for it) cannot be had in this context, with its property query; and,
+    /// where neither properties nor query ask for anything, whether there are no providers but `fips` and `base`.
     pub enforced: bool,
 }
 
@@ -29,12 +30,16 @@ impl LibContext {
     #[doc(alias = "EVP_default_properties_is_fips_enabled")]
     #[doc(alias = "FIPS_mode")]
     pub fn fips(&self) -> Result<FipsState, Error> {
-        let provider = self.providers()?.into_iter().find(|provider| provider.name == "fips");
+        let providers = self.providers()?;
+        let approved_only =
+            providers.iter().all(|provider| ["fips", "base"].contains(&provider.name.as_str()));
+        let provider = providers.into_iter().find(|provider| provider.name == "fips");
         // SAFETY: the context is live or NULL, and the call only reads its properties, which nobody changes.
         let required = unsafe { sys::EVP_default_properties_is_fips_enabled(self.as_ptr()) } == 1;
         error::clear();
         let enforced = self.provider_of_digest("SHA2-256").is_ok_and(|provider| provider == "fips")
-            && self.provider_of_digest("MD5").is_err();
+            && ["MD4", "MD5"].iter().all(|digest| self.provider_of_digest(digest).is_err())
+            && (required || approved_only || !self.properties_ptr().is_null());
         Ok(FipsState { required, provider, enforced })
     }
 }

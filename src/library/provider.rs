@@ -268,7 +268,21 @@ impl LibContext {
         Ok(found)
     }
 
-    /// Whether a provider is loaded and works.
+    /// How many kinds of signatures the providers bring for TLS beyond those that libssl knows itself, as SSL_CTX_new(3)
+    /// counts them.
+    pub(crate) fn added_signature_kinds(&self) -> Result<usize, Error> {
+        let mut count = 0_usize;
+        error::clear();
+        // SAFETY: the context is live or NULL; the callback gets a pointer to the local that it expects.
+        let done = unsafe { ext::OSSL_PROVIDER_do_all(self.as_ptr(), Some(ask), (&raw mut count).cast()) };
+        if done != 1 {
+            return Err(Error::from_queue("OSSL_PROVIDER_do_all"));
+        }
+        error::clear();
+        Ok(count)
+    }
+
+    /// Whether a provider is loaded. Whether it works, its [`running`](ProviderInfo::running) says.
     ///
     /// C: [`OSSL_PROVIDER_available(3)`](https://docs.openssl.org/master/man3/OSSL_PROVIDER/)
     #[doc(alias = "OSSL_PROVIDER_available")]
@@ -285,5 +299,17 @@ impl LibContext {
 unsafe extern "C" fn collect(provider: *mut sys::OSSL_PROVIDER, found: *mut c_void) -> c_int {
     // SAFETY: C lends a live provider, and hands on the pointer that `providers` gave it, which nobody else uses.
     unsafe { (*found.cast::<Vec<ProviderInfo>>()).push(ProviderInfo::of(provider)) };
+    1
+}
+
+unsafe extern "C" fn ask(provider: *mut sys::OSSL_PROVIDER, count: *mut c_void) -> c_int {
+    // SAFETY: C lends a live provider, and hands on the pointer that `added_signature_kinds` gave it.
+    unsafe { ext::OSSL_PROVIDER_get_capabilities(provider, c"TLS-SIGALG".as_ptr(), Some(tally), count) };
+    1
+}
+
+unsafe extern "C" fn tally(_: *const sys::OSSL_PARAM, count: *mut c_void) -> c_int {
+    // SAFETY: the pointer that `added_signature_kinds` gave C, which nobody else uses.
+    unsafe { *count.cast::<usize>() += 1 };
     1
 }

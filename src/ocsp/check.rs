@@ -158,6 +158,17 @@ impl OcspCheck {
         self.lib
     }
 
+    /// The certificates that are known besides those in a response.
+    pub(super) fn known(&self) -> &[X509] {
+        &self.untrusted
+    }
+
+    /// Whether it counts who signed.
+    pub(super) fn verifies_signer(&self) -> bool {
+        let without = OcspDangerousFlags::NO_VERIFY | OcspDangerousFlags::TRUST_OTHER;
+        self.flags & without.bits() == 0
+    }
+
     /// Whether a single response is one of now.
     ///
     /// # Errors
@@ -195,7 +206,8 @@ impl OcspResponse {
     /// # Errors
     ///
     /// [`ErrorKind::Verification`](crate::ErrorKind::Verification), of which [`Error::ocsp_refusal`] says what is not
-    /// right. A certificate that is revoked, or that the responder does not know, is an error too.
+    /// right. A certificate that is revoked, or that the responder does not know, is an error too, and so is an extension that
+    /// is critical and that nobody here knows.
     ///
     /// C: [`OCSP_basic_verify(3)`](https://docs.openssl.org/master/man3/OCSP_resp_find_status/)
     #[doc(alias = "OCSP_basic_verify")]
@@ -211,6 +223,9 @@ impl OcspResponse {
         const CALL: &str = "OCSP_resp_find_status";
         let refuse = |refusal| Error::status_refused(CALL, refusal);
         let basic = self.verify_signer(&[issuer.to_owned()], store, check)?;
+        if basic.demands_unknown() {
+            return Err(refuse(OcspRefusal::Malformed));
+        }
         let found = basic
             .find_in(check.lib, certificate, issuer)
             .ok_or_else(|| refuse(OcspRefusal::OtherCertificate))?;
@@ -271,6 +286,25 @@ impl OcspResponse {
             }
         }
         Ok(basic)
+    }
+}
+
+impl OcspResponse {
+    /// The certificate of who signed the response, among those that came with it and those that are known.
+    ///
+    /// C: [`OCSP_resp_get0_signer(3)`](https://docs.openssl.org/master/man3/OCSP_resp_find_status/)
+    pub(super) fn signer(&self, check: &OcspCheck) -> Result<Option<X509>, Error> {
+        let object = self.basic_to_c()?;
+        let known = Stack::new(&check.untrusted)?;
+        let mut signer = std::ptr::null_mut();
+        error::clear();
+        // SAFETY: the object and the stack are live, and one of both lends the certificate (get0), which is shared at once.
+        let signer = unsafe {
+            let found = compat::OCSP_resp_get0_signer(object.as_ptr(), &raw mut signer, known.as_ptr());
+            (found == 1 && !signer.is_null()).then(|| X509Ref::from_ptr(signer).to_owned())
+        };
+        error::clear();
+        Ok(signer)
     }
 }
 

@@ -6,9 +6,9 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::{OcspCheck, OcspResponse, OcspVerifyFlags};
-use crate::error::OcspRefusal;
-use crate::ssl::SslRef;
-use crate::x509::{X509, X509Store, X509StoreRef};
+use crate::error::{Error, OcspRefusal};
+use crate::ssl::{Nid, SslRef};
+use crate::x509::{VerifyFlags, X509, X509Purpose, X509Ref, X509Store, X509StoreRef};
 
 /// When a server must staple. A response that is there must be right under each of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,19 +59,81 @@ pub(crate) fn judge(
     }
     let Some(store) = store(ssl) else { return Err(refused(OcspRefusal::UntrustedSigner, 0)) };
     let check = check_of(ssl, &chain, check);
-    let mut leaf_is_good = false;
+    let (mut leaf_is_good, mut passed_over) = (false, 0);
     for der in responses {
         let response = OcspResponse::from_der(der).map_err(|_| refused(OcspRefusal::Malformed, 0))?;
-        let depth = spoken_of(&response, &chain, &check).unwrap_or_default();
+        let depth = match spoken_of(&response, &chain, &check) {
+            Some(depth) => depth,
+            // Of a certificate that the server sent along, and that nobody needed.
+            None if passed_over + 1 < responses.len() => {
+                passed_over += 1;
+                continue;
+            }
+            None => 0,
+        };
         let (Some(certificate), Some(issuer)) = (chain.get(depth), chain.get(depth + 1)) else {
             return Err(refused(OcspRefusal::NoIssuer, 0));
         };
         response
             .verify_for(certificate, issuer, &store, &check)
             .map_err(|error| refused(error.ocsp_refusal().unwrap_or(OcspRefusal::Malformed), depth))?;
+        if !signer_holds(ssl, &response, &store, &chain, &check) {
+            return Err(refused(OcspRefusal::UntrustedSigner, depth));
+        }
         leaf_is_good |= depth == 0;
     }
     if demanded && !leaf_is_good { Err(refused(OcspRefusal::Missing, 0)) } else { Ok(()) }
+}
+
+/// Whether the signer of a response is one by the connection's own settings. C verified its chain by those of the store. Who is
+/// in the peer's chain was verified with that.
+fn signer_holds(
+    ssl: &SslRef,
+    response: &OcspResponse,
+    store: &X509StoreRef,
+    chain: &[X509],
+    check: &OcspCheck,
+) -> bool {
+    if !check.verifies_signer() {
+        return true;
+    }
+    let Ok(Some(signer)) = response.signer(check) else { return false };
+    chain.contains(&signer) || verify_signer(ssl, response, &signer, store, check).is_ok()
+}
+
+fn verify_signer(
+    ssl: &SslRef,
+    response: &OcspResponse,
+    signer: &X509Ref,
+    store: &X509StoreRef,
+    check: &OcspCheck,
+) -> Result<(), Error> {
+    // Policies are demands on the peer's certificate.
+    const POLICIES: VerifyFlags = VerifyFlags::POLICY_CHECK
+        .union(VerifyFlags::EXPLICIT_POLICY)
+        .union(VerifyFlags::INHIBIT_ANY)
+        .union(VerifyFlags::INHIBIT_MAP);
+    let mut param = ssl.verify_param().try_clone()?;
+    param.danger_clear_hosts();
+    param.danger_clear_ips();
+    param.danger_clear_email();
+    param.danger_clear_flags(POLICIES);
+    // As C does: its issuer says that it need not be asked about.
+    if signer.extension_by_nid(Nid(sys::NID_id_pkix_OCSP_noCheck))?.is_some() {
+        param.danger_clear_flags(VerifyFlags::CRL_CHECK);
+    }
+    param.danger_set_purpose(Some(X509Purpose::OCSP_HELPER))?;
+    let mut untrusted = response.basic()?.certificates().to_vec();
+    untrusted.extend_from_slice(check.known());
+    store
+        .verify_chain(signer)
+        .untrusted(&untrusted)
+        .param(&param)
+        .danger_purpose_of_settings()
+        .auth_level(ssl.security_level())
+        .lib(check.lib())
+        .verify()
+        .map(drop)
 }
 
 /// The place of the certificate that a response speaks of: TLS 1.3 may bring one for each of the chain.

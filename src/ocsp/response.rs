@@ -1,5 +1,6 @@
 //! Responses: what a responder answers, and what a server staples.
 
+use std::ffi::c_int;
 use std::fmt;
 use std::ptr;
 use std::sync::Arc;
@@ -164,6 +165,8 @@ pub struct OcspBasicResponse {
     responses: Vec<OcspSingleResponse>,
     certificates: Vec<X509>,
     nonce: Option<Vec<u8>>,
+    /// It or an answer in it has an extension that is critical and not known here.
+    demands_unknown: bool,
 }
 
 impl OcspBasicResponse {
@@ -203,9 +206,22 @@ impl OcspBasicResponse {
             });
             let responder =
                 OcspResponderId::of_basic(basic).map_err(|error| malformed("OCSP_resp_get0_id", error))?;
+            let extensions = (0..compat::OCSP_BASICRESP_get_ext_count(basic))
+                .map(|i| compat::OCSP_BASICRESP_get_ext(basic, i))
+                .chain((0..compat::OCSP_resp_count(basic)).flat_map(|i| {
+                    let single = compat::OCSP_resp_get0(basic, i);
+                    (0..compat::OCSP_SINGLERESP_get_ext_count(single))
+                        .map(move |i| compat::OCSP_SINGLERESP_get_ext(single, i))
+                }));
+            let demands_unknown = extensions.into_iter().any(|extension| is_unknown_demand(extension));
             error::clear();
-            Ok(Self { responder, produced_at, responses, certificates, nonce })
+            Ok(Self { responder, produced_at, responses, certificates, nonce, demands_unknown })
         }
+    }
+
+    /// Whether something in it is critical that nobody here knows.
+    pub(super) fn demands_unknown(&self) -> bool {
+        self.demands_unknown
     }
 
     /// Who says that it answers.
@@ -256,18 +272,24 @@ impl OcspBasicResponse {
         self.find_in(LibContext::default(), certificate, issuer)
     }
 
-    /// As [`find`](Self::find), with the hashes of a library context. A hash that it has not got names nothing.
+    /// As [`find`](Self::find), with the hashes of a library context. A hash that it has not got names nothing, and so does
+    /// the ninth kind of hash in one response.
     pub fn find_in(
         &self,
         lib: LibContext,
         certificate: &X509Ref,
         issuer: &X509Ref,
     ) -> Option<&OcspSingleResponse> {
+        // Nobody uses more, and each is looked for among all that the providers have.
+        const MOST_HASHES: usize = 8;
         let mut named: Vec<(&OcspHash, Option<OcspCertId>)> = Vec::new();
         let mut found: Option<&OcspSingleResponse> = None;
         for response in &self.responses {
             let hash = response.id.hash();
             if !named.iter().any(|(known, _)| *known == hash) {
+                if named.len() == MOST_HASHES {
+                    continue;
+                }
                 named.push((hash, OcspCertId::new_in(lib, certificate, issuer, hash).ok()));
             }
             let matches = named.iter().any(|(_, id)| id.as_ref() == Some(&response.id));
@@ -276,6 +298,25 @@ impl OcspBasicResponse {
             }
         }
         found
+    }
+}
+
+/// Whether an extension is critical, and none of those that may be passed over or that were looked at
+/// ([RFC 6960](https://www.rfc-editor.org/rfc/rfc6960#section-4.4)).
+///
+/// # Safety
+///
+/// `extension` is NULL, or live.
+unsafe fn is_unknown_demand(extension: *const sys::X509_EXTENSION) -> bool {
+    const KNOWN: [c_int; 3] =
+        [sys::NID_id_pkix_OCSP_Nonce, sys::NID_id_pkix_OCSP_CrlID, sys::NID_id_pkix_OCSP_archiveCutoff];
+    if extension.is_null() {
+        return false;
+    }
+    // SAFETY: live by this function's contract, and lends its type (get0).
+    unsafe {
+        sys::X509_EXTENSION_get_critical(extension) != 0
+            && !KNOWN.contains(&sys::OBJ_obj2nid(sys::X509_EXTENSION_get_object(extension.cast_mut())))
     }
 }
 

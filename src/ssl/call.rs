@@ -5,8 +5,8 @@ use std::ffi::c_int;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::SslRef;
 use super::state::State;
+use super::{SslRef, StatusType};
 use crate::bio;
 use crate::error::{
     self, Alert, Error, ErrorCode, ErrorKind, ErrorStack, OcspRefusal, Reason, SslError, VerifyError,
@@ -16,7 +16,7 @@ use crate::ffi::{errno, panics, strings};
 
 /// What kind of call it is: a close_notify ends a handshake, but only the reading half of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     Handshake,
     Data,
     Shutdown,
@@ -38,6 +38,20 @@ impl SslRef {
         phase: Phase,
         call: impl FnOnce(*mut sys::SSL) -> c_int,
     ) -> Result<c_int, SslError> {
+        // SAFETY: the object is live and has both BIOs, without which 3.x would read NULL here.
+        self.call_judged(name, phase, call, |ssl, ret| unsafe { sys::SSL_get_error(ssl, ret) })
+    }
+
+    /// As [`call`](Self::call), for a call that reaches the object through something else: `judge` says what
+    /// SSL_get_error would say of a return value that is no success.
+    #[inline]
+    pub(crate) fn call_judged(
+        &mut self,
+        name: &'static str,
+        phase: Phase,
+        call: impl FnOnce(*mut sys::SSL) -> c_int,
+        judge: impl FnOnce(*mut sys::SSL, c_int) -> c_int,
+    ) -> Result<c_int, SslError> {
         let ssl = self.as_ptr();
         let guarded = self.may_call(name, phase)?;
         error::clear();
@@ -47,8 +61,7 @@ impl SslRef {
             || {
                 let ret = call(ssl);
                 let errno = errno::get();
-                // SAFETY: the object is live and has both BIOs, without which 3.x would read NULL here.
-                let code = if ret > first_failure { 0 } else { unsafe { sys::SSL_get_error(ssl, ret) } };
+                let code = if ret > first_failure { 0 } else { judge(ssl, ret) };
                 Outcome { ret, code, errno }
             },
             || {
@@ -81,6 +94,15 @@ impl SslRef {
                 return Err(SslError::refused(state.refuse(name)));
             }
             state.heal();
+        }
+        // To serve a client lets an object forget what it is to ask for itself: then nobody would judge.
+        if state.context.as_ref().is_some_and(|context| context.judges_staples()) {
+            // SAFETY: the object is live and borrowed for writing.
+            unsafe {
+                if ext::SSL_in_before(ssl) == 1 {
+                    ext::SSL_set_tlsext_status_type(ssl, StatusType::OCSP.0);
+                }
+            }
         }
         // SAFETY: the object is live, and so is its state.
         let guarded = unsafe { State::of(ssl) }.is_some_and(|state| self.is_guarded(state, phase));
@@ -174,11 +196,15 @@ impl SslRef {
             (_, true) => Some(Alert::BAD_CERTIFICATE_STATUS_RESPONSE),
             _ => Some(error.alert()),
         };
+        Some(VerifyFailure { expected: self.expected(), alert, ..failure })
+    }
+
+    /// All that this object demands of its peer's certificate: the names, and a mail address.
+    pub(super) fn expected(&self) -> Vec<String> {
         let mut expected = self.expected_names();
-        // SAFETY: the object is live and lends its parameters, which lend the text (get0), copied at once.
-        let email = unsafe { strings::lossy(ext::X509_VERIFY_PARAM_get0_email(sys::SSL_get0_param(ssl))) };
-        expected.extend((!email.is_empty()).then_some(email));
-        Some(VerifyFailure { expected, alert, ..failure })
+        let email = self.verify_param().email();
+        expected.extend(email.map(|email| email.to_string_lossy().into_owned()));
+        expected
     }
 
     /// The names that this object verifies its peer's certificate against.

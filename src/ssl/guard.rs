@@ -11,14 +11,14 @@ use super::{Role, SslRef};
 use crate::error::{self, Error, ErrorKind, VerifyError};
 use crate::ffi::compat;
 
-/// What was to be verified when a handshake began: the names, or nothing at all.
+/// What was to be verified when a handshake began: the names and a mail address, or nothing at all.
 pub(super) type Pledge = Option<Vec<String>>;
 
 impl SslRef {
     /// Whether the call must pass [`admit`](Self::admit) and [`vouch`](Self::vouch): not once a handshake was vouched for.
     #[inline]
     pub(super) fn is_guarded(&self, state: &State, phase: Phase) -> bool {
-        let demands = state.context.as_ref().is_some_and(|context| context.demands_name);
+        let demands = state.demands_name();
         // SAFETY: the object is live, and the call only reads it. C may have cleared the object.
         demands
             && !(phase == Phase::Data
@@ -45,13 +45,13 @@ impl SslRef {
             }
             return if in_init { Ok(()) } else { self.vouch(call) };
         }
-        let names = self.expected_names();
-        let (verifies, hides) = (self.verifies_peer(), self.hides_addresses());
+        let (names, expected) = (self.expected_names(), self.expected());
+        let (verifies, hides) = (self.verifies_peer(), self.hides_expected());
         let state = State::of_mut(self)?;
         if in_init && verifies && names.is_empty() && !state.accepts_any_name() {
             return Err(Error::new(ErrorKind::NoServerName, call));
         }
-        let pledge = verifies.then_some(names);
+        let pledge = verifies.then_some(expected);
         if in_before {
             // The session of a handshake before was verified against other names, perhaps, or not at all.
             let used = state.begin(pledge);
@@ -123,9 +123,9 @@ impl SslRef {
         if server || self.progress().0 {
             return Ok(());
         }
-        let names = self.expected_names();
+        let (names, expected) = (self.expected_names(), self.expected());
         let (verifies, anonymous) = (self.verifies_peer(), self.is_anonymous());
-        let hides = self.hides_addresses();
+        let hides = self.hides_expected();
         let state = State::of_mut(self)?;
         if state.is_vouched() {
             return Ok(());
@@ -141,7 +141,9 @@ impl SslRef {
             Some(Error::new(kind, call).with_detail("the cipher has no certificate"))
         } else if names.is_empty() && !state.accepts_any_name() {
             Some(Error::new(ErrorKind::NoServerName, call))
-        } else if pledge.is_some_and(|pledge| pledge.as_ref() != Some(&names) || (hides && state.is_lent())) {
+        } else if pledge
+            .is_some_and(|pledge| pledge.as_ref() != Some(&expected) || (hides && state.is_lent()))
+        {
             return Err(changed(state, call));
         } else {
             of_c
@@ -163,9 +165,17 @@ impl SslRef {
         !self.expected_names().is_empty()
     }
 
-    /// Whether there may be more addresses than C tells: from 4.0 on it has several, and tells the first.
-    fn hides_addresses(&self) -> bool {
-        compat::running_version() >= 0x4000_0000 && self.verify_param().ip().is_some()
+    /// Whether a handshake needs a name to verify.
+    pub(crate) fn demands_name(&mut self) -> bool {
+        // Whoever has no state yet gets it with the context's demands.
+        State::of_mut(self).map_or(true, State::demands_name)
+    }
+
+    /// Whether there may be more addresses than C tells: from 4.0 on it has several, of hosts and of mailboxes, and tells
+    /// the first.
+    fn hides_expected(&self) -> bool {
+        let param = self.verify_param();
+        compat::running_version() >= 0x4000_0000 && (param.ip().is_some() || param.email().is_some())
     }
 
     fn verifies_peer(&self) -> bool {

@@ -85,7 +85,8 @@ impl SslRef {
         Ok(())
     }
 
-    fn remember(&mut self, role: Role) {
+    /// Notes the role that C was told.
+    pub(crate) fn remember(&mut self, role: Role) {
         if let Ok(state) = State::of_mut(self) {
             state.set_role(role);
         }

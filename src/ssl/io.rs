@@ -97,9 +97,7 @@ impl SslRef {
         if buf.is_empty() {
             return Ok(0);
         }
-        if self.keeps_write_buffer() {
-            self.forbid_moving_writes();
-        }
+        self.keep_write_buffer();
         let mut written = 0;
         self.call("SSL_write_ex", Phase::Data, |ssl| {
             // SAFETY: the object is live; C reads at most `len` bytes of the buffer. A record it could not send yet
@@ -207,9 +205,11 @@ impl SslRef {
 
     /// With kTLS and moving buffers, libssl would send from a buffer that is gone: then the address must stay, and a
     /// write that breaks this fails.
-    fn forbid_moving_writes(&mut self) {
-        // SAFETY: the object is live and borrowed for writing.
-        unsafe { ext::SSL_clear_mode(self.as_ptr(), sys::SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER) };
+    pub(crate) fn keep_write_buffer(&mut self) {
+        if self.keeps_write_buffer() {
+            // SAFETY: the object is live and borrowed for writing.
+            unsafe { ext::SSL_clear_mode(self.as_ptr(), sys::SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER) };
+        }
     }
 }
 

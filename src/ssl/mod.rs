@@ -5,11 +5,13 @@
 //! [`Ssl::accept`] lead from here to [`Connected`](crate::Connected).
 
 mod alpn;
+mod bios;
 mod buffers;
 pub(crate) mod call;
 pub(crate) mod callbacks;
 mod certificates;
 mod ciphers;
+mod context;
 mod dh;
 mod exporter;
 mod groups;
@@ -24,6 +26,7 @@ mod peer;
 mod post_handshake;
 mod randoms;
 mod security;
+mod session;
 mod sigalgs;
 pub(crate) mod state;
 mod states;
@@ -54,6 +57,7 @@ pub use state::Role;
 pub use states::HandshakeState;
 pub use status::StatusType;
 
+pub(crate) use call::Phase;
 pub(crate) use io::Modes;
 pub(crate) use status::{staple, staple_all};
 
@@ -95,8 +99,7 @@ impl Ssl {
         }
         // SAFETY: not NULL, and the caller's own.
         let mut ssl = unsafe { <Self as ForeignType>::from_ptr(ssl) };
-        State::create(&mut ssl, true)?;
-        ssl.verify_param_mut().mend_copy("SSL_new", context.verify_param())?;
+        ssl.complete("SSL_new", context)?;
         Ok(ssl)
     }
 
@@ -113,7 +116,11 @@ impl Ssl {
     /// `ssl` is a live `SSL` of which the caller owns one reference, and nobody else uses it while this crate does.
     /// What its BIOs and callbacks hold may be used and freed on whichever thread the object is moved to.
     /// `SSL_MODE_ASYNC` is not set on it. What a suspended write of C's was given stays as it is until that write is
-    /// finished.
+    /// finished. Nobody changes the settings of its context while it is used here, nor while a clone of what
+    /// [`context`](SslRef::context) lends lives.
+    ///
+    /// With OpenSSL 4.0, the names and addresses that it verifies were set on the object itself: C copies those of a context
+    /// into a new object without the NUL at their end, and here they are read up to that.
     pub unsafe fn from_ptr(ssl: *mut sys::SSL) -> Self {
         // SAFETY: by this function's contract.
         unsafe {
@@ -171,7 +178,7 @@ impl SslRef {
     /// # Safety
     ///
     /// `ssl` is live for `'a`, and nobody changes it for as long. What its BIOs and callbacks hold may be used on whichever
-    /// thread the reference is sent to.
+    /// thread the reference is sent to. With OpenSSL 4.0, its names are as for [`Ssl::from_ptr`].
     pub unsafe fn from_ptr<'a>(ssl: *mut sys::SSL) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(ssl) }
@@ -183,7 +190,7 @@ impl SslRef {
     ///
     /// `ssl` is live for `'a`, and nobody else uses it for as long. What its BIOs and callbacks hold may be used on
     /// whichever thread the reference is sent to. `SSL_MODE_ASYNC` is not set on it. What a suspended write of C's was
-    /// given stays as it is until that write is finished.
+    /// given stays as it is until that write is finished. With OpenSSL 4.0, its names are as for [`Ssl::from_ptr`].
     pub unsafe fn from_ptr_mut<'a>(ssl: *mut sys::SSL) -> &'a mut Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr_mut(ssl) }
@@ -204,6 +211,12 @@ impl SslRef {
 }
 
 impl SslRef {
+    /// What an object of ours needs that C made of `context` just now.
+    pub(crate) fn complete(&mut self, call: &'static str, context: &SslContextRef) -> Result<(), Error> {
+        State::create(self, true)?;
+        self.verify_param_mut().mend_copy(call, context.verify_param())
+    }
+
     /// Marks the object as dead, for a failure that only C saw: C's SSL_get_error(3) said `SSL_ERROR_SSL` or
     /// `SSL_ERROR_SYSCALL`, or C itself breaks the connection off. `why` is told by every later refusal, whose kind is
     /// [`ErrorKind::Poisoned`].
@@ -263,17 +276,31 @@ impl SslRef {
     }
 }
 
-/// Frees the object. libssl takes the session of an object that was never shut down for broken, and drops it from
-/// the cache: a healthy connection of ours is marked as if its close_notify had gone out. That of a dead one is dropped
-/// here, for libssl 4.0 forgets it when the transport killed the object.
+/// Frees the object.
 ///
 /// # Safety
 ///
 /// `ssl` is live, and the caller gives up one reference to it.
 unsafe fn free(ssl: *mut sys::SSL) {
-    // SAFETY: the object is live until SSL_free below, and so are its context and session (get0).
+    // SAFETY: the object is live until SSL_free.
     unsafe {
-        if State::of(ssl).is_some_and(|state| state.is_ours() && !state.is_shared()) {
+        settle(ssl);
+        sys::SSL_free(ssl);
+    }
+}
+
+/// Before an object is freed; whether it is one of ours. libssl takes the session of an object that was never shut
+/// down for broken, and drops it from the cache: a healthy connection of ours is marked as if its close_notify had gone
+/// out. That of a dead one is dropped here, for libssl 4.0 forgets it when the transport killed the object.
+///
+/// # Safety
+///
+/// `ssl` is live, and nobody else uses it.
+pub(crate) unsafe fn settle(ssl: *mut sys::SSL) -> bool {
+    // SAFETY: the object is live, and so are its context and session (get0).
+    unsafe {
+        let ours = State::of(ssl).is_some_and(|state| state.is_ours() && !state.is_shared());
+        if ours {
             let dead = SslRef::from_ptr(ssl).is_poisoned();
             if !dead && sys::SSL_is_init_finished(ssl) == 1 {
                 sys::SSL_set_shutdown(ssl, sys::SSL_get_shutdown(ssl) | sys::SSL_SENT_SHUTDOWN);
@@ -282,7 +309,7 @@ unsafe fn free(ssl: *mut sys::SSL) {
                 SslRef::from_ptr(ssl).forget_session();
             }
         }
-        sys::SSL_free(ssl);
+        ours
     }
 }
 

@@ -31,11 +31,11 @@ impl SslRef {
     #[doc(alias = "SSL_set1_ipaddr")]
     pub fn set_server_name(&mut self, name: &str) -> Result<(), Error> {
         if let Ok(address) = name.parse::<IpAddr>() {
-            self.set_verify_ip(Some(address))?;
+            self.set_verify_ip(address)?;
             return self.set_sni(None);
         }
         let name = name.strip_suffix('.').unwrap_or(name);
-        self.set_verify_host(Some(name))?;
+        self.set_verify_host(name)?;
         self.set_sni(Some(name))
     }
 
@@ -82,30 +82,25 @@ impl SslRef {
         }
     }
 
-    /// Sets the DNS name that the peer's certificate must bear, in place of any name and address before; `None` takes
-    /// both away. Nothing is sent: see [`set_server_name`](Self::set_server_name).
+    /// Sets the DNS name that the peer's certificate must bear, in place of any name and address before. Nothing is sent:
+    /// see [`set_server_name`](Self::set_server_name).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for what is no host name.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for what is no host name. What was there then stays.
     ///
     /// C: [`X509_VERIFY_PARAM_set1_host(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
     #[doc(alias = "SSL_set1_host")]
     #[doc(alias = "SSL_set1_dnsname")]
     #[doc(alias = "X509_VERIFY_PARAM_set1_host")]
-    pub fn set_verify_host(&mut self, name: Option<&str>) -> Result<(), Error> {
+    pub fn set_verify_host(&mut self, name: &str) -> Result<(), Error> {
         let param = self.verify_param_mut();
-        match name {
-            // Which leaves what was there if OpenSSL refuses this one.
-            Some(name) => param.set_host(name)?,
-            None => param.danger_clear_hosts(),
-        }
+        param.set_host(name)?;
         param.danger_clear_ips();
         Ok(())
     }
 
-    /// Sets the IP address that the peer's certificate must bear, in place of any name and address before; `None` takes
-    /// both away.
+    /// Sets the IP address that the peer's certificate must bear, in place of any name and address before.
     ///
     /// # Errors
     ///
@@ -114,14 +109,23 @@ impl SslRef {
     /// C: [`X509_VERIFY_PARAM_set1_ip(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
     #[doc(alias = "SSL_set1_ipaddr")]
     #[doc(alias = "X509_VERIFY_PARAM_set1_ip")]
-    pub fn set_verify_ip(&mut self, address: Option<IpAddr>) -> Result<(), Error> {
+    pub fn set_verify_ip(&mut self, address: IpAddr) -> Result<(), Error> {
         let param = self.verify_param_mut();
-        match address {
-            Some(address) => param.set_ip(address)?,
-            None => param.danger_clear_ips(),
-        }
+        param.set_ip(address)?;
         param.danger_clear_hosts();
         Ok(())
+    }
+
+    /// Takes all names and addresses away that the peer's certificate must bear: any name will do then, unless the context
+    /// demands one, which lets no handshake begin without.
+    ///
+    /// C: [`X509_VERIFY_PARAM_set1_host(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/), with NULL
+    #[doc(alias = "SSL_set1_host")]
+    #[doc(alias = "SSL_set1_ipaddr")]
+    pub fn danger_clear_verify_names(&mut self) {
+        let param = self.verify_param_mut();
+        param.danger_clear_hosts();
+        param.danger_clear_ips();
     }
 
     /// Adds a DNS name: the peer's certificate must bear one of those that are set.

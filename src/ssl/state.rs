@@ -107,6 +107,11 @@ impl State {
         unsafe { SLOT.set(copy.as_ptr(), Box::new(state)) }
     }
 
+    /// Whether the context that the object was made from demands a name to verify.
+    pub(crate) fn demands_name(&self) -> bool {
+        self.context.as_ref().is_some_and(|context| context.demands_name)
+    }
+
     pub(crate) fn is_ours(&self) -> bool {
         self.ours.load(Ordering::Relaxed)
     }

@@ -67,7 +67,8 @@ impl SslRef {
     }
 
     /// The OCSP response: on a client the one that the server stapled, on a server the one that it staples. As it came
-    /// (from OpenSSL 3.6 on, as it is encoded anew). Nothing of it is verified. With several it is the first.
+    /// (from OpenSSL 3.6 on, as it is encoded anew). Nothing of it is verified. With several it is the first, which is that of
+    /// another certificate of the chain where the server's own has none.
     ///
     /// C: [`SSL_get_tlsext_status_ocsp_resp(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_status_cb/)
     #[doc(alias = "SSL_get_tlsext_status_ocsp_resp")]
@@ -103,7 +104,8 @@ impl SslRef {
                 (0..count)
                     .map(|i| sys::OPENSSL_sk_value(stack, i).cast::<sys::OCSP_RESPONSE>())
                     .filter(|response| !response.is_null())
-                    .filter_map(|response| ocsp::der_of(response).ok())
+                    // What cannot be encoded was stapled all the same: nothing is no good response either.
+                    .map(|response| ocsp::der_of(response).unwrap_or_default())
                     .collect()
             }
         } else {

@@ -51,15 +51,28 @@ pub use usage::ExtendedKeyUsage;
 pub use verify::{ChainVerifier, ChainView, VerifiedChain};
 
 pub(crate) use stack::Stack;
-pub(crate) use store::{DefaultPlaces, Lookup, Record};
+pub(crate) use store::{DefaultPlaces, Lookup, Record, certificates, read_uri};
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use crate::error::{Error, ErrorKind};
 
+/// The largest file that is read, in bytes; some places, such as `/dev/zero`, have no end.
+const LARGEST_FILE: u64 = 1 << 28;
+
 /// Reads a whole file. Reading it here and not in C keeps C from asking for passphrases at the terminal.
 pub(crate) fn read_file(call: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|error| {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let file = File::open(path)?;
+        if file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)? as u64 > LARGEST_FILE {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than 256 MiB"));
+        }
+        Ok(bytes)
+    };
+    read().map_err(|error| {
         Error::new(ErrorKind::Io, call).with_transport(Some(error)).with_detail(path.display().to_string())
     })
 }

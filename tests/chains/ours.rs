@@ -112,7 +112,12 @@ pub fn judge(case: &Case, role: Role, deviations: &mut Deviations) -> Verdict {
     if any {
         param.danger_set_purpose(Some(purpose)).expect("a purpose");
     }
-    let verifier = store.verify_chain(&chain[0]).untrusted(&chain[1..]).crls(&lists).param(&param);
+    let verifier = store
+        .verify_chain(&chain[0])
+        .untrusted(&chain[1..])
+        .crls(&lists)
+        .param(&param)
+        .danger_purpose_of_settings();
     let verifier = if any { verifier } else { verifier.purpose(purpose) };
     match verifier.verify() {
         Ok(verified) => Verdict::Accepted(verified.peer_name().map(<[u8]>::to_vec)),

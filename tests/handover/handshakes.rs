@@ -406,11 +406,10 @@ fn a_handshake_that_failed_in_c_is_dead_here() {
         c_shakes(world.subject);
         world.wire.move_all();
         // A handshake message that there is not.
-        let record = [22_u8, 3, 3, 0, 4, 255, 0, 0, 0];
         // SAFETY: the object is live, and lends its BIO, to which the bytes go.
         unsafe {
             let bio = sys::SSL_get_wbio(world.peer);
-            sys::BIO_write(bio, record.as_ptr().cast(), 9);
+            sys::BIO_write(bio, [0x16_u8, 3, 3, 0, 4, 0xff, 0, 0, 0].as_ptr().cast(), 9);
         }
         world.wire.move_all();
         assert_eq!(c_shakes(world.subject), None);

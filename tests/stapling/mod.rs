@@ -1,5 +1,6 @@
 //! Stapling in handshakes: what a client demands, and what a server supplies.
 
+mod demands;
 mod objects;
 mod programs;
 

@@ -4,6 +4,8 @@ use std::ffi::c_int;
 
 use openssl_sys as sys;
 
+use crate::bio::PollDescriptor;
+
 #[cfg(absent = "BIO_s_socket")]
 const NEEDS: &str = "an OpenSSL built with sockets";
 
@@ -68,4 +70,59 @@ pub(crate) fn socket_nbio(fd: c_int, nonblocking: bool) -> bool {
         crate::ffi::errno::set(libc::ENOSYS);
         false
     }
+}
+
+/// What to wait on before reading; `None` if the BIO does not know.
+///
+/// # Safety
+///
+/// `bio` is live, and nobody else uses it.
+pub(crate) unsafe fn rpoll_descriptor(
+    bio: *mut sys::BIO,
+) -> Result<Option<PollDescriptor>, crate::error::Error> {
+    #[cfg(ossl320)]
+    // SAFETY: by this function's contract, and that of the closure.
+    return Ok(poll_descriptor(|descriptor| unsafe { sys::BIO_get_rpoll_descriptor(bio, descriptor) }));
+    #[cfg(not(ossl320))]
+    {
+        let _ = bio;
+        Err(crate::error::Error::unsupported("BIO_get_rpoll_descriptor", "OpenSSL 3.2"))
+    }
+}
+
+/// As [`rpoll_descriptor`], before writing.
+///
+/// # Safety
+///
+/// As [`rpoll_descriptor`].
+pub(crate) unsafe fn wpoll_descriptor(
+    bio: *mut sys::BIO,
+) -> Result<Option<PollDescriptor>, crate::error::Error> {
+    #[cfg(ossl320)]
+    // SAFETY: by this function's contract, and that of the closure.
+    return Ok(poll_descriptor(|descriptor| unsafe { sys::BIO_get_wpoll_descriptor(bio, descriptor) }));
+    #[cfg(not(ossl320))]
+    {
+        let _ = bio;
+        Err(crate::error::Error::unsupported("BIO_get_wpoll_descriptor", "OpenSSL 3.2"))
+    }
+}
+
+#[cfg(ossl320)]
+fn poll_descriptor(ask: impl FnOnce(*mut sys::BIO_POLL_DESCRIPTOR) -> c_int) -> Option<PollDescriptor> {
+    use openssl_sys_ext as ext;
+
+    let value = ext::BIO_POLL_DESCRIPTOR_value { custom_ui: 0 };
+    let mut descriptor = ext::BIO_POLL_DESCRIPTOR { r#type: 0, value };
+    if ask((&raw mut descriptor).cast()) <= 0 {
+        return None;
+    }
+    const NONE: u32 = ext::BIO_POLL_DESCRIPTOR_TYPE_NONE as u32;
+    const SOCKET: u32 = ext::BIO_POLL_DESCRIPTOR_TYPE_SOCK_FD as u32;
+    Some(match descriptor.r#type {
+        NONE => PollDescriptor::None,
+        // SAFETY: the type says that this is what the union holds, which was initialised as a whole.
+        SOCKET => PollDescriptor::Fd(unsafe { descriptor.value.fd }),
+        other => PollDescriptor::Other(other),
+    })
 }

@@ -107,6 +107,12 @@ calls! {
         name: *mut *const sys::X509_NAME) -> c_int, otherwise 0;
     ext::OCSP_resp_get0_produced_at(basic: *const sys::OCSP_BASICRESP)
         -> *const sys::ASN1_GENERALIZEDTIME, otherwise std::ptr::null();
+    ext::OCSP_BASICRESP_get_ext_count(basic: *mut sys::OCSP_BASICRESP) -> c_int, otherwise 0;
+    ext::OCSP_SINGLERESP_get_ext_count(single: *mut ext::OCSP_SINGLERESP) -> c_int, otherwise 0;
+    ext::OCSP_SINGLERESP_get_ext(single: *mut ext::OCSP_SINGLERESP, place: c_int)
+        -> *const sys::X509_EXTENSION, otherwise std::ptr::null();
+    ext::OCSP_resp_get0_signer(basic: *mut sys::OCSP_BASICRESP, signer: *mut *mut sys::X509,
+        certificates: *const sys::stack_st_X509) -> c_int, otherwise 0;
     ext::OCSP_BASICRESP_get_ext_by_NID(basic: *mut sys::OCSP_BASICRESP, nid: c_int, last: c_int)
         -> c_int, otherwise -1;
     ext::OCSP_BASICRESP_get_ext(basic: *mut sys::OCSP_BASICRESP, place: c_int)

@@ -142,7 +142,8 @@ impl X509VerifyParamRef {
     ///
     /// # Safety
     ///
-    /// `param` is live for `'a`, and nobody changes it for as long.
+    /// `param` is live for `'a`, and nobody changes it for as long. With OpenSSL 4.0, its names are as for
+    /// [`Ssl::from_ptr`](crate::Ssl::from_ptr).
     pub unsafe fn from_ptr<'a>(param: *mut sys::X509_VERIFY_PARAM) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(param) }
@@ -152,7 +153,8 @@ impl X509VerifyParamRef {
     ///
     /// # Safety
     ///
-    /// `param` is live for `'a`, and nobody else uses it for as long.
+    /// `param` is live for `'a`, and nobody else uses it for as long. With OpenSSL 4.0, its names are as for
+    /// [`Ssl::from_ptr`](crate::Ssl::from_ptr).
     pub unsafe fn from_ptr_mut<'a>(param: *mut sys::X509_VERIFY_PARAM) -> &'a mut Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr_mut(param) }

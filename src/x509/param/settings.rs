@@ -26,14 +26,18 @@ impl X509VerifyParamRef {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] for one that weakens (`IGNORE_CRITICAL`, `ALLOW_PROXY_CERTS`, `NO_CHECK_TIME`,
-    /// `USE_CHECK_TIME`) or is unknown; nothing is then set. See [`danger_set_flags`](Self::danger_set_flags).
+    /// `USE_CHECK_TIME`) or is unknown, and for a level of Suite B beside another, which together allow either; nothing is
+    /// then set. See [`danger_set_flags`](Self::danger_set_flags).
     ///
     /// C: [`X509_VERIFY_PARAM_set_flags(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
     #[doc(alias = "X509_VERIFY_PARAM_set_flags")]
     pub fn set_flags(&mut self, flags: VerifyFlags) -> Result<(), Error> {
         let rest = flags.difference(VerifyFlags::HARMLESS);
-        if !rest.is_empty() {
-            let detail = format!("{rest:?} can weaken the verification");
+        let suite_b = [self.flags(), flags].map(|flags| flags & VerifyFlags::SUITEB_128_LOS);
+        let joined = !suite_b.contains(&VerifyFlags::empty()) && suite_b[0] != suite_b[1];
+        if !rest.is_empty() || joined {
+            let weakens = if joined { suite_b[1] } else { rest };
+            let detail = format!("{weakens:?} can weaken the verification");
             return Err(
                 Error::new(ErrorKind::InvalidInput, "X509_VERIFY_PARAM_set_flags").with_detail(detail)
             );
@@ -111,7 +115,8 @@ impl X509VerifyParamRef {
     }
 
     /// Says what a root must be trusted for, where the store's certificates say what each is trusted for. Where it is not
-    /// set, it follows from the purpose.
+    /// set, it follows from the purpose in a [`verify_chain`](crate::x509::X509StoreRef::verify_chain); on a connection it
+    /// follows from its side, whatever the purpose, or from that of its store: who sets another purpose there sets this too.
     ///
     /// # Errors
     ///

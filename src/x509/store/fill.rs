@@ -76,7 +76,8 @@ fn all<T>(call: &'static str, pem: &[u8], next: impl Fn(&MemBio<'_>) -> Option<T
     Ok(found)
 }
 
-fn certificates(lib: LibContext, pem: &[u8]) -> Result<Vec<X509>, Error> {
+/// The certificates in a PEM text, of which there may be none.
+pub(crate) fn certificates(lib: LibContext, pem: &[u8]) -> Result<Vec<X509>, Error> {
     all("PEM_read_bio_X509_AUX", pem, |bio| {
         let mut none = Secret::none();
         // SAFETY: the context lives as long as the process. C fills the certificate, or takes it away and leaves NULL; the
@@ -120,41 +121,36 @@ fn crls(lib: LibContext, pem: &[u8]) -> Result<Vec<X509Crl>, Error> {
     })
 }
 
-/// Reads all, and then adds all. C's own way (`X509_LOOKUP_load_store_ex`) opens the place twice, which waits for ever at
-/// a pipe, and takes an object that cannot be read for the end.
+/// Reads all, and then adds all.
 ///
 /// # Safety
 ///
 /// `store` is live, and nobody else changes it.
 pub(super) unsafe fn load_uri(store: *mut sys::X509_STORE, lib: LibContext, uri: &str) -> Result<(), Error> {
-    let (mut certificates, mut crls, mut failure) = (Vec::new(), Vec::new(), None);
+    let (certificates, crls) = read_uri(lib, uri)?;
+    // SAFETY: by this function's contract.
+    unsafe { add_all(store, &certificates, &crls) }
+}
+
+/// The certificates and lists behind a URI. C's own way (`X509_LOOKUP_load_store_ex`) opens the place twice, which waits for
+/// ever at a pipe, and takes an object that cannot be read for the end.
+pub(crate) fn read_uri(lib: LibContext, uri: &str) -> Result<(Vec<X509>, Vec<X509Crl>), Error> {
+    let (mut certificates, mut crls) = (Vec::new(), Vec::new());
     let place = |error: Error| match error.kind() {
         ErrorKind::InvalidInput => error,
         _ => error.with_detail(uri),
     };
     for object in StoreLoader::new().lib(lib).open(uri).map_err(place)? {
-        match object {
-            Ok(StoreObject::Certificate(certificate)) => certificates.push(certificate),
-            Ok(StoreObject::Crl(crl)) => crls.push(crl),
-            Ok(_) => {}
-            Err(error) => {
-                failure = Some(error.with_kind(ErrorKind::Refused).with_detail(uri));
-                break;
-            }
+        match object.map_err(|error| error.with_kind(ErrorKind::Refused).with_detail(uri))? {
+            StoreObject::Certificate(certificate) => certificates.push(certificate),
+            StoreObject::Crl(crl) => crls.push(crl),
+            _ => {}
         }
     }
     if certificates.is_empty() && crls.is_empty() {
-        let none = Error::new(ErrorKind::NoTrustAnchors, "OSSL_STORE_load").with_detail(uri);
-        return Err(match failure {
-            Some(error) => none.with_stack(error.stack().clone()),
-            None => none,
-        });
+        return Err(Error::new(ErrorKind::NoTrustAnchors, "OSSL_STORE_load").with_detail(uri));
     }
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    // SAFETY: by this function's contract.
-    unsafe { add_all(store, &certificates, &crls) }
+    Ok((certificates, crls))
 }
 
 /// Adds a lookup.

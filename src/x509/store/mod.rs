@@ -14,6 +14,7 @@ use openssl_sys_ext as ext;
 
 pub use builder::X509StoreBuilder;
 
+pub(crate) use fill::{certificates, read_uri};
 pub(crate) use record::{Lookup, Record};
 pub(crate) use system::DefaultPlaces;
 

@@ -12,9 +12,10 @@ pub use callback::ChainView;
 
 use callback::{Closure, Judge, Refusal, decide_each, judge_index};
 
-use super::param::Texts;
 use super::stack::{self, Stack};
-use super::{X509, X509Crl, X509Purpose, X509Ref, X509StoreBuilder, X509StoreRef, X509VerifyParamRef};
+use super::{
+    X509, X509Crl, X509Purpose, X509Ref, X509StoreBuilder, X509StoreRef, X509VerifyParam, X509VerifyParamRef,
+};
 use crate::error::{self, Error, ErrorKind, ErrorStack, VerifyError, VerifyFailure};
 use crate::ffi::panics;
 use crate::library::LibContext;
@@ -56,6 +57,7 @@ impl X509StoreRef {
             crls: &[],
             param: None,
             purpose: None,
+            any_purpose: false,
             auth_level: 0,
             lib: LibContext::default(),
             decide: None,
@@ -72,6 +74,8 @@ pub struct ChainVerifier<'a> {
     crls: &'a [X509Crl],
     param: Option<&'a X509VerifyParamRef>,
     purpose: Option<X509Purpose>,
+    /// The purpose is that of the settings, or none.
+    any_purpose: bool,
     auth_level: u32,
     lib: LibContext,
     decide: Option<(Closure<'a>, bool)>,
@@ -110,6 +114,13 @@ impl<'a> ChainVerifier<'a> {
     #[doc(alias = "X509_STORE_CTX_set_purpose")]
     pub fn purpose(mut self, purpose: X509Purpose) -> Self {
         self.purpose = Some(purpose);
+        self
+    }
+
+    /// Leaves it to the settings, or else to those of the store, what the certificate is to be used for. Where they do not
+    /// say, no usage is checked, and a client's certificate passes for a server's.
+    pub fn danger_purpose_of_settings(mut self) -> Self {
+        self.any_purpose = true;
         self
     }
 
@@ -155,16 +166,14 @@ impl<'a> ChainVerifier<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::Verification`] for a chain that is refused, and [`Error::verify_failure`] says at which certificate;
-    /// [`ErrorKind::InvalidInput`] without a purpose and without settings, or with a purpose for which no usage is checked,
-    /// where OpenSSL would not ask what the certificate is for, and with settings that are
-    /// [locked](super::InheritFlags::LOCKED).
+    /// [`ErrorKind::InvalidInput`] without a purpose, or with one for which no usage is checked, where OpenSSL would not ask
+    /// what the certificate is for, and with settings that are [locked](super::InheritFlags::LOCKED).
     ///
     /// C: [`X509_verify_cert(3)`](https://docs.openssl.org/master/man3/X509_verify_cert/)
     #[doc(alias = "X509_verify_cert")]
     pub fn verify(self) -> Result<VerifiedChain, Error> {
-        if self.purpose.is_none() && self.param.is_none() {
-            return Err(Error::new(ErrorKind::InvalidInput, CALL)
-                .with_detail("neither a purpose nor settings were given"));
+        if self.purpose.is_none() && !self.any_purpose {
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("no purpose was given"));
         }
         if self.purpose.is_some_and(|purpose| !purpose.is_checked()) {
             return Err(
@@ -172,37 +181,21 @@ impl<'a> ChainVerifier<'a> {
             );
         }
         let (untrusted, crls) = (Stack::new(self.untrusted)?, Stack::new(self.crls)?);
+        let param = self.settings()?;
         let context = Context::new(self.lib)?;
         // SAFETY: the context is live and ours. It keeps pointers to the store, the certificate and the stack, which all
-        // outlive it: they were bound before it, or are the caller's.
+        // outlive it: they were bound before it, or are the caller's. It takes the settings.
         let done = unsafe {
             let certificate = self.certificate.as_ptr();
-            sys::X509_STORE_CTX_init(context.0, self.store.as_ptr(), certificate, untrusted.as_ptr())
+            let done =
+                sys::X509_STORE_CTX_init(context.0, self.store.as_ptr(), certificate, untrusted.as_ptr());
+            if done == 1 {
+                ext::X509_STORE_CTX_set0_param(context.0, param.into_ptr());
+            }
+            done
         };
         if done != 1 {
             return Err(Error::from_queue("X509_STORE_CTX_init"));
-        }
-        // SAFETY: the context is live and ours, and lends its settings (get0), which nobody else has.
-        let param = unsafe { X509VerifyParamRef::from_ptr_mut(ext::X509_STORE_CTX_get0_param(context.0)) };
-        // C copied the store's settings into those of the context, which were empty.
-        param.mend("X509_STORE_CTX_init", self.store.param(), &Texts::default())?;
-        if let Some(settings) = self.param {
-            param.set_from(settings)?;
-            if self.purpose.is_none() {
-                infer_trust(self.lib, param)?;
-            }
-        }
-        if self.auth_level > param.auth_level().unwrap_or_default() {
-            param.danger_set_auth_level(Some(self.auth_level));
-        }
-        if let Some(purpose) = self.purpose {
-            param.danger_set_purpose(Some(purpose))?;
-            error::clear();
-            // The purpose stands already; this sets the trust that belongs to it.
-            // SAFETY: the context is live and ours; the settings are not borrowed any more.
-            if unsafe { ext::X509_STORE_CTX_set_purpose(context.0, purpose.0) } != 1 {
-                return Err(Error::from_queue("X509_STORE_CTX_set_purpose"));
-            }
         }
         let mut judge = Judge { decide: self.decide, refusal: None, overruled: false };
         // SAFETY: the context is live and ours. It keeps pointers to the stack and to the judge, which outlive the
@@ -224,6 +217,24 @@ impl<'a> ChainVerifier<'a> {
             return context.chain();
         }
         Err(refused(judge.refusal, code, &context).with_stack(stack))
+    }
+}
+
+impl ChainVerifier<'_> {
+    /// The store's settings, those of this verification before them, and what the root must be trusted for.
+    fn settings(&self) -> Result<X509VerifyParam, Error> {
+        let mut param = X509VerifyParam::new()?;
+        for settings in [Some(self.store.param()), self.param].into_iter().flatten() {
+            param.set_from(settings)?;
+        }
+        if let Some(purpose) = self.purpose {
+            param.danger_set_purpose(Some(purpose))?;
+        }
+        if self.auth_level > param.auth_level().unwrap_or_default() {
+            param.danger_set_auth_level(Some(self.auth_level));
+        }
+        complete(self.lib, &mut param)?;
+        Ok(param)
     }
 }
 
@@ -315,9 +326,9 @@ impl Drop for Context {
     }
 }
 
-/// Sets what the root must be trusted for, where it is not set, after the purpose. C does so for the purpose of a store, and
-/// not for that of other settings, so that a root would pass that is marked as not trusted for it.
-fn infer_trust(lib: LibContext, param: &mut X509VerifyParamRef) -> Result<(), Error> {
+/// Sets what is not set: C's defaults, and what the root must be trusted for, after the purpose. C does that for the purpose
+/// of a store, and once: a root would pass that is marked as not trusted for a purpose that is set later.
+fn complete(lib: LibContext, param: &mut X509VerifyParamRef) -> Result<(), Error> {
     let mut store = X509StoreBuilder::new_in(lib)?;
     store.param_mut().set_from(param)?;
     let context = Context::new(lib)?;

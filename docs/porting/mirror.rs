@@ -1,0 +1,67 @@
+use std::ffi::{CStr, c_char, c_int, c_long};
+
+use libssl::context::SslVerifyMode;
+use libssl::error::ErrorCode;
+use libssl::ffi::SSL_CTX;
+use libssl::{Error, Ssl, SslContextRef, SslRef};
+
+/// The same function, for the C that calls it (with `#[unsafe(no_mangle)]`). What C promises is said once, at the door.
+///
+/// # Safety
+///
+/// `ctx` is live and no longer changed, `fd` is open, the strings end with NUL, and `out` has `room` bytes.
+pub unsafe extern "C" fn fetch(
+    ctx: *mut SSL_CTX,
+    fd: c_int,
+    host: *const c_char,
+    request: *const c_char,
+    out: *mut c_char,
+    room: usize,
+) -> c_long {
+    // SAFETY: by this function's contract.
+    let (ctx, host, request, out) = unsafe {
+        (
+            SslContextRef::from_ptr(ctx),
+            CStr::from_ptr(host),
+            CStr::from_ptr(request),
+            std::slice::from_raw_parts_mut(out.cast(), room),
+        )
+    };
+    let Ok(host) = host.to_str() else { return -1 };
+    // SAFETY: as above; the descriptor stays open while the object has it.
+    match unsafe { exchange(ctx, fd, host, request.to_bytes(), out) } {
+        Ok(length) => length as c_long,
+        Err(error) => {
+            eprintln!("{error}");
+            -1
+        }
+    }
+}
+
+/// Line by line what C did: SSL_connect is `SslRef::connect`, SSL_read_ex is `SslRef::read`, and so on.
+unsafe fn exchange(
+    ctx: &SslContextRef,
+    fd: c_int,
+    host: &str,
+    request: &[u8],
+    out: &mut [u8],
+) -> Result<usize, Error> {
+    let mut ssl = Ssl::new(ctx)?;
+    // SAFETY: by this function's contract.
+    unsafe { ssl.set_fd(fd) }?;
+    ssl.set_sni(Some(host))?;
+    ssl.set_verify_host(host)?;
+    ssl.set_verify(SslVerifyMode::PEER)?;
+    SslRef::connect(&mut ssl)?;
+    ssl.write(request)?;
+    let mut done = 0;
+    loop {
+        match ssl.read(&mut out[done..]) {
+            Ok(length) => done += length,
+            Err(error) if error.code() == ErrorCode::ZeroReturn => break,
+            Err(error) => return Err(error.into()), // cut off, or failed: never a short answer
+        }
+    }
+    ssl.shutdown()?;
+    Ok(done)
+}

@@ -1,0 +1,120 @@
+//! What makes the connection of a `BIO_s_connect` or `BIO_s_accept`, and waits for it.
+
+use std::ffi::{c_int, c_long, c_uint};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+use super::chain;
+use super::handle::{Bio, BioRef};
+use super::object::{BioError, BioType};
+use super::ssl::done;
+use crate::error::{self, Error, ErrorKind};
+
+impl BioRef {
+    /// Connects, or goes on with it; nothing more if it is connected already.
+    ///
+    /// # Errors
+    ///
+    /// [`RetryReason::CONNECT`](super::RetryReason::CONNECT) while a nonblocking BIO is connecting: wait until it is writable, and call again. Otherwise why
+    /// there is no connection: [`Error::errno`] has the system's reason.
+    ///
+    /// C: [`BIO_do_connect(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
+    #[doc(alias = "BIO_do_connect")]
+    pub fn do_connect(&mut self) -> Result<(), BioError> {
+        // SAFETY: the BIO is live and borrowed for writing.
+        self.establish("BIO_do_connect", |bio| unsafe { ext::BIO_do_connect(bio) })
+    }
+
+    /// Listens at the first call, and accepts one connection at each call after it, which then hangs behind the accept
+    /// BIO: read and write it there, or take it with [`pop_accepted`](Self::pop_accepted), before which no other one is
+    /// accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`RetryReason::ACCEPT`](super::RetryReason::ACCEPT) while a nonblocking BIO has no connection: wait until it is readable, and call again. Otherwise
+    /// why it could not listen or accept.
+    ///
+    /// C: [`BIO_do_accept(3)`](https://docs.openssl.org/master/man3/BIO_s_accept/)
+    #[doc(alias = "BIO_do_accept")]
+    pub fn do_accept(&mut self) -> Result<(), BioError> {
+        // SAFETY: as in `do_connect`.
+        self.establish("BIO_do_accept", |bio| unsafe { ext::BIO_do_accept(bio).into() })
+    }
+
+    /// The connection that was accepted last, with its filters, taken from the accept BIO.
+    ///
+    /// C: [`BIO_pop(3)`](https://docs.openssl.org/master/man3/BIO_push/)
+    #[doc(alias = "BIO_pop")]
+    pub fn pop_accepted(&mut self) -> Option<Bio> {
+        let accept = self.first_of(BioType::ACCEPT)?;
+        // SAFETY: the chain is live and borrowed for writing.
+        unsafe { chain::take_behind(accept) }
+    }
+
+    /// Connects, trying again where that may help, until the timeout (in whole seconds, rounded up) has passed; the BIO is
+    /// nonblocking from then on. Without one it blocks, and goes on as long as the system does.
+    ///
+    /// `nap` is how long it sleeps (in milliseconds) between two looks at a BIO that has no descriptor to wait for.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`], where the timeout has passed too, with `BIO_R_CONNECT_TIMEOUT` in the stack.
+    ///
+    /// C: [`BIO_do_connect_retry(3)`](https://docs.openssl.org/master/man3/BIO_do_connect/)
+    #[doc(alias = "BIO_do_connect_retry")]
+    pub fn do_connect_retry(&mut self, timeout: Option<Duration>, nap: Duration) -> Result<(), Error> {
+        const CALL: &str = "BIO_do_connect_retry";
+        let timeout = timeout.map_or(0, |timeout| seconds(timeout).clamp(1, c_int::MAX.into()) as c_int);
+        let nap = c_int::try_from(nap.as_millis()).unwrap_or(c_int::MAX);
+        // SAFETY: the BIO is live and borrowed for writing.
+        match self.enter(|bio| unsafe { ext::BIO_do_connect_retry(bio, timeout, nap) }) {
+            (1, _) => done(CALL, true),
+            (ret, errno) => Err(self.failed(CALL, ret, errno).with_kind(ErrorKind::Io)),
+        }
+    }
+
+    /// Waits until the BIO can go on with the call that was suspended last, or `until` that time, which C counts in
+    /// seconds. `Ok(false)` says that the time has passed. A BIO without a descriptor sleeps for `nap`, and says `Ok(true)`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if the system cannot wait.
+    ///
+    /// C: [`BIO_wait(3)`](https://docs.openssl.org/master/man3/BIO_socket_wait/)
+    #[doc(alias = "BIO_wait")]
+    pub fn wait(&mut self, until: SystemTime, nap: Duration) -> Result<bool, Error> {
+        let nap = c_uint::try_from(nap.as_millis()).unwrap_or(c_uint::MAX);
+        // SAFETY: the BIO is live and borrowed for writing.
+        let (ret, errno) = self.enter(|bio| unsafe { ext::BIO_wait(bio, time(until), nap) });
+        if ret < 0 {
+            return Err(self.failed("BIO_wait", ret, errno).with_kind(ErrorKind::Io));
+        }
+        error::clear();
+        Ok(ret > 0)
+    }
+
+    fn establish(
+        &mut self,
+        name: &'static str,
+        call: impl FnOnce(*mut sys::BIO) -> c_long,
+    ) -> Result<(), BioError> {
+        let (ret, errno) = self.operate(name, call)?;
+        if ret > 0 {
+            error::clear();
+            return Ok(());
+        }
+        Err(self.unfinished(name, c_int::try_from(ret).unwrap_or(-1), errno))
+    }
+}
+
+/// A point in time as C has it, rounded up. C takes 0 for "without waiting".
+pub(super) fn time(time: SystemTime) -> libc::time_t {
+    time.duration_since(UNIX_EPOCH).map_or(1, |since| seconds(since).max(1))
+}
+
+fn seconds(time: Duration) -> libc::time_t {
+    let whole = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
+    libc::time_t::try_from(whole).unwrap_or(libc::time_t::MAX)
+}

@@ -1,0 +1,113 @@
+//! Calls into a BIO's methods, and what they leave behind.
+
+use std::ffi::c_int;
+use std::io;
+use std::ptr;
+
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+use super::{BioError, BioType};
+use crate::bio::handle::BioRef;
+use crate::bio::method;
+use crate::error::{self, Error, ErrorKind, ErrorStack, Reason};
+use crate::ffi::{errno, panics};
+
+impl BioRef {
+    /// Makes a call that may run closures of the user's, and returns `errno` with its result. A panic goes on once C has
+    /// returned.
+    pub(in crate::bio) fn enter<T>(&mut self, call: impl FnOnce(*mut sys::BIO) -> T) -> (T, c_int) {
+        let bio = self.as_ptr();
+        error::clear();
+        errno::set(0);
+        panics::enter(
+            || {
+                let result = call(bio);
+                (result, errno::get())
+            },
+            error::clear,
+        )
+    }
+
+    /// As [`enter`](Self::enter), for what moves bytes. The BIO's retry flags are those of this call, also where it does
+    /// not reach the method that would clear them.
+    pub(in crate::bio) fn operate<T>(
+        &mut self,
+        call: &'static str,
+        operation: impl FnOnce(*mut sys::BIO) -> T,
+    ) -> Result<(T, c_int), Error> {
+        if self.find_type(BioType::SSL).is_some() && !self.has_transport() {
+            // Before 4.0 libssl crashes.
+            return Err(Error::new(ErrorKind::NoTransport, call));
+        }
+        Ok(self.enter(|bio| {
+            // SAFETY: the BIO is live and borrowed for writing.
+            unsafe { sys::BIO_clear_retry_flags(bio) };
+            operation(bio)
+        }))
+    }
+
+    /// Whether each SSL object of the chain has BIOs to read from and to write to.
+    fn has_transport(&mut self) -> bool {
+        let mut link = Some(self);
+        while let Some(bio) = link {
+            if bio.method_type() == BioType::SSL {
+                let mut ssl = ptr::null_mut();
+                // SAFETY: the BIO is live and borrowed for writing, and `ssl` is a local of the type C writes.
+                bio.ask(|bio| unsafe { ext::BIO_get_ssl(bio, &raw mut ssl) });
+                // SAFETY: get0: an object that the BIO holds.
+                let lacks =
+                    || unsafe { sys::SSL_get_rbio(ssl).is_null() || sys::SSL_get_wbio(ssl).is_null() };
+                // Without an answer (it has no object, or a callback refused) nobody knows.
+                if ssl.is_null() || lacks() {
+                    return false;
+                }
+            }
+            link = bio.next_mut();
+        }
+        true
+    }
+
+    /// As [`enter`](Self::enter), for a question whose answer says all: what it left in the queue is nobody's.
+    pub(in crate::bio) fn ask<T>(&mut self, call: impl FnOnce(*mut sys::BIO) -> T) -> T {
+        let (answer, _) = self.enter(call);
+        error::clear();
+        answer
+    }
+
+    /// Why an operation did not succeed: it can be tried again, or it failed.
+    pub(in crate::bio) fn unfinished(&mut self, call: &'static str, ret: c_int, errno: c_int) -> BioError {
+        match self.retry() {
+            Some(retry) => {
+                error::clear();
+                BioError::Retry(retry)
+            }
+            None => BioError::Failed(self.failed(call, ret, errno)),
+        }
+    }
+
+    /// The failure of the last call: the queue, `errno`, and what a stream of Rust's said itself.
+    pub(in crate::bio) fn failed(&mut self, call: &'static str, ret: c_int, errno: c_int) -> Error {
+        let stack = ErrorStack::drain();
+        let transport = self.transport_error();
+        let system = stack.iter().find_map(Reason::system_error);
+        let errno = if errno == 0 { system.unwrap_or_default() } else { errno };
+        let kind = if transport.is_some() || system.is_some() || (stack.is_empty() && errno != 0) {
+            ErrorKind::Io
+        } else if stack.is_empty() {
+            ErrorKind::Unspecified
+        } else {
+            ErrorKind::Refused
+        };
+        Error::new(kind, call).with_stack(stack).with_transport(transport).with_return(ret, errno)
+    }
+
+    fn transport_error(&mut self) -> Option<io::Error> {
+        let call = panics::last_call()?;
+        // SAFETY: the chain is live and borrowed for writing.
+        let core = unsafe { method::find_core(self.as_ptr()) };
+        error::clear();
+        // SAFETY: the core is that of a live BIO of the chain, which nobody else uses.
+        unsafe { core?.as_mut() }.take_failure(call)
+    }
+}

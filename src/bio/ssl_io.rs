@@ -1,0 +1,442 @@
+//! What a chain with a connection does: shake hands, read, write, shut down. Each call goes by the connection's guard and
+//! poison flag.
+
+use std::ffi::c_int;
+use std::time::Duration;
+
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+use super::handle::BioRef;
+use super::ssl::{SslBioRef, done, enter, role_as_raw};
+use crate::error::{self, Error, ErrorKind, SslError};
+use crate::ffi::strings;
+use crate::ssl::{Phase, Role, ShutdownResult, ShutdownState, SslRef};
+
+impl SslBioRef {
+    /// Connects the transport where that is still to be done, and shakes hands, or goes on with it.
+    ///
+    /// # Errors
+    ///
+    /// [`SslError`] with every code of SSL_get_error(3): [`Want::Connect`](crate::Want::Connect) while a nonblocking
+    /// `BIO_s_connect` is connecting. [`ErrorKind::NoServerName`], before a byte goes out, where the context demands a
+    /// name and none was set.
+    ///
+    /// C: [`BIO_do_handshake(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
+    #[doc(alias = "BIO_do_handshake")]
+    pub fn do_handshake(&mut self) -> Result<(), SslError> {
+        self.handshake("BIO_do_handshake", |bio| {
+            // SAFETY: the chain is live and borrowed for writing.
+            unsafe { ext::BIO_do_handshake(bio) }
+        })
+    }
+
+    /// As [`do_handshake`](Self::do_handshake), which C has under this name too. To connect without TLS, ask the
+    /// [`transport`](Self::transport_mut).
+    ///
+    /// # Errors
+    ///
+    /// As [`do_handshake`](Self::do_handshake).
+    ///
+    /// C: [`BIO_do_connect(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
+    #[doc(alias = "BIO_do_connect")]
+    pub fn do_connect(&mut self) -> Result<(), SslError> {
+        self.handshake("BIO_do_connect", |bio| {
+            // SAFETY: the chain is live and borrowed for writing.
+            unsafe { ext::BIO_do_connect(bio) }
+        })
+    }
+
+    fn handshake(
+        &mut self,
+        name: &'static str,
+        call: impl FnOnce(*mut sys::BIO) -> std::ffi::c_long,
+    ) -> Result<(), SslError> {
+        // C asks the next BIO why the call must wait.
+        self.need_next(name)?;
+        self.io(name, Phase::Handshake, |bio| c_int::try_from(call(bio)).unwrap_or(-1)).map(drop)
+    }
+
+    /// Reads application data into `buf` and returns how many bytes there are. An empty buffer gives `Ok(0)`.
+    ///
+    /// # Errors
+    ///
+    /// [`SslError`]; [`is_zero_return`](SslError::is_zero_return) is the clean end. [`ErrorKind::NotReady`] before the
+    /// handshake of a client whose context demands a verified name.
+    ///
+    /// C: [`BIO_read_ex(3)`](https://docs.openssl.org/master/man3/BIO_read/)
+    #[doc(alias = "BIO_read_ex")]
+    #[doc(alias = "BIO_read")]
+    pub fn read(&mut self, buf: &mut [u8]) -> Result<usize, SslError> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let mut read = 0;
+        self.io("BIO_read_ex", Phase::Data, |bio| {
+            // SAFETY: the chain is live; C writes at most `len` bytes to the buffer and their number to `read`.
+            unsafe { ext::BIO_read_ex(bio, buf.as_mut_ptr().cast(), buf.len(), &raw mut read) }
+        })?;
+        Ok(read.min(buf.len()))
+    }
+
+    /// Writes application data and returns how many bytes were taken. An empty buffer gives `Ok(0)`.
+    ///
+    /// After a suspension C's rule holds: the next write must come with the same bytes, from the same place.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    ///
+    /// C: [`BIO_write_ex(3)`](https://docs.openssl.org/master/man3/BIO_read/)
+    #[doc(alias = "BIO_write_ex")]
+    #[doc(alias = "BIO_write")]
+    pub fn write(&mut self, data: &[u8]) -> Result<usize, SslError> {
+        if data.is_empty() {
+            return Ok(0);
+        }
+        self.ssl_mut().map_err(SslError::refused)?.keep_write_buffer();
+        let mut written = 0;
+        self.io("BIO_write_ex", Phase::Data, |bio| {
+            // SAFETY: the chain is live; C reads at most `len` bytes of the buffer, of which it keeps no address that it
+            // reads from later (see `SslRef::write`).
+            unsafe { ext::BIO_write_ex(bio, data.as_ptr().cast(), data.len(), &raw mut written) }
+        })?;
+        Ok(written.min(data.len()))
+    }
+
+    /// Reads a line into `buf`, with its newline; less where the line is longer than the buffer, which has room for a NUL
+    /// besides, or where the peer has ended. Only a filter before the connection can do it, such as a `BIO_f_buffer`.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read). [`ErrorKind::InvalidInput`] for a buffer of less than 2 bytes, and
+    /// [`ErrorKind::Unsupported`] where there is no such filter; the connection is none the worse for either.
+    ///
+    /// C: [`BIO_gets(3)`](https://docs.openssl.org/master/man3/BIO_read/)
+    #[doc(alias = "BIO_gets")]
+    pub fn gets(&mut self, buf: &mut [u8]) -> Result<usize, SslError> {
+        const CALL: &str = "BIO_gets";
+        let size = c_int::try_from(buf.len()).unwrap_or(c_int::MAX);
+        if size < 2 {
+            let error = Error::new(ErrorKind::InvalidInput, CALL)
+                .with_detail("there is no room for a byte and a NUL");
+            return Err(SslError::refused(error));
+        }
+        let mut unsupported = None;
+        let read = self.io(CALL, Phase::Data, |bio| {
+            // SAFETY: the chain is live; C writes at most `size` bytes to the buffer.
+            let ret = unsafe { ext::BIO_gets(bio, buf.as_mut_ptr().cast(), size) };
+            if ret != UNSUPPORTED {
+                return ret;
+            }
+            unsupported = Some(Error::from_queue(CALL).with_kind(ErrorKind::Unsupported));
+            1
+        })?;
+        match unsupported {
+            None => Ok(usize::try_from(read).unwrap_or_default().min(buf.len() - 1)),
+            Some(error) => Err(SslError::refused(error.with_detail("no filter before the SSL reads lines"))),
+        }
+    }
+
+    /// Writes a text and returns how many bytes were taken.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write), and [`ErrorKind::InvalidInput`] for a text with a NUL inside.
+    ///
+    /// C: [`BIO_puts(3)`](https://docs.openssl.org/master/man3/BIO_read/)
+    #[doc(alias = "BIO_puts")]
+    pub fn puts(&mut self, text: impl AsRef<[u8]>) -> Result<usize, SslError> {
+        const CALL: &str = "BIO_puts";
+        let text = text.as_ref();
+        if text.is_empty() {
+            return Ok(0);
+        }
+        let c_text = strings::c_string(CALL, "the text", text).map_err(SslError::refused)?;
+        self.ssl_mut().map_err(SslError::refused)?.keep_write_buffer();
+        let written = self.io(CALL, Phase::Data, |bio| {
+            // SAFETY: the chain is live; the text is a C string that outlives the call.
+            unsafe { ext::BIO_puts(bio, c_text.as_ptr()) }
+        })?;
+        Ok(usize::try_from(written).unwrap_or_default().min(text.len()))
+    }
+
+    /// Sends what the filters before the connection, and the transport, still hold.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    ///
+    /// C: [`BIO_flush(3)`](https://docs.openssl.org/master/man3/BIO_ctrl/)
+    #[doc(alias = "BIO_flush")]
+    pub fn flush(&mut self) -> Result<(), SslError> {
+        const CALL: &str = "BIO_flush";
+        // C asks the next BIO how it went.
+        self.need_next(CALL)?;
+        // SAFETY: the chain is live and borrowed for writing.
+        self.io(CALL, Phase::Data, |bio| unsafe { ext::BIO_flush(bio) }).map(drop)
+    }
+
+    /// Sends close_notify, or waits for the peer's once it was sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`SslRef::shutdown`].
+    ///
+    /// C: [`BIO_ssl_shutdown(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
+    #[doc(alias = "BIO_ssl_shutdown")]
+    pub fn ssl_shutdown(&mut self) -> Result<ShutdownResult, SslError> {
+        let (filter, raw) = self.parts().map_err(SslError::refused)?;
+        let ssl = self.ssl_mut().map_err(SslError::refused)?;
+        let ret = ssl.call_judged(
+            "BIO_ssl_shutdown",
+            Phase::Shutdown,
+            |_| {
+                // SAFETY: the chain and its object are live; the calls after the first only read it.
+                let (halves, quiet, wants) = unsafe {
+                    ext::BIO_ssl_shutdown(filter);
+                    (sys::SSL_get_shutdown(raw), ext::SSL_get_quiet_shutdown(raw) != 0, ext::SSL_want(raw))
+                };
+                let halves = ShutdownState::from_bits_retain(halves);
+                // C keeps the answer to itself. An alert that waits to go out counts as sent already.
+                let stuck = !quiet && (wants != ext::SSL_NOTHING || !error::is_empty());
+                match (halves.contains(ShutdownState::SENT), halves.contains(ShutdownState::RECEIVED)) {
+                    (true, true) if !stuck => 1,
+                    (true, false) if !stuck => 0,
+                    _ => -1,
+                }
+            },
+            // SAFETY: the object is live and has both BIOs.
+            |ssl, ret| unsafe { sys::SSL_get_error(ssl, ret) },
+        )?;
+        Ok(if ret == 0 { ShutdownResult::Sent } else { ShutdownResult::Complete })
+    }
+
+    /// How many bytes can be read without asking the transport, and if there are none, how many the transport has.
+    ///
+    /// C: [`BIO_ctrl_pending(3)`](https://docs.openssl.org/master/man3/BIO_ctrl/)
+    #[doc(alias = "BIO_ctrl_pending")]
+    #[doc(alias = "BIO_pending")]
+    pub fn pending(&mut self) -> usize {
+        // SAFETY: the chain is live and borrowed for writing.
+        let pending = enter(|| unsafe { ext::BIO_ctrl_pending(self.as_ptr()) });
+        error::clear();
+        pending
+    }
+
+    /// How many bytes wait to be written: in the filters before the connection, or in its transport.
+    ///
+    /// C: [`BIO_ctrl_wpending(3)`](https://docs.openssl.org/master/man3/BIO_ctrl/)
+    #[doc(alias = "BIO_ctrl_wpending")]
+    #[doc(alias = "BIO_wpending")]
+    pub fn wpending(&mut self) -> usize {
+        // SAFETY: the chain is live and borrowed for writing.
+        let pending = enter(|| unsafe { ext::BIO_ctrl_wpending(self.as_ptr()) });
+        error::clear();
+        pending
+    }
+
+    /// Ends the connection, with a close_notify that is not waited for, and makes chain and object ready for a new
+    /// handshake. A `BIO_s_connect` closes its socket. A connection that failed ends without a word.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] if the object could not be cleared.
+    ///
+    /// C: [`BIO_reset(3)`](https://docs.openssl.org/master/man3/BIO_ctrl/)
+    #[doc(alias = "BIO_reset")]
+    pub fn reset(&mut self) -> Result<(), Error> {
+        const CALL: &str = "BIO_reset";
+        let (_, ssl) = self.parts()?;
+        let (top, dead) = (self.as_ptr(), self.ssl()?.is_poisoned());
+        error::clear();
+        // SAFETY: the chain and its object are live and borrowed for writing.
+        let cleared = unsafe {
+            let quiet = ext::SSL_get_quiet_shutdown(ssl);
+            if dead {
+                ext::SSL_set_quiet_shutdown(ssl, 1);
+            }
+            // C's answer is that of the last BIO, of which some say 0 and some 1 where all went well.
+            enter(|| ext::BIO_reset(top));
+            ext::SSL_set_quiet_shutdown(ssl, quiet);
+            ext::SSL_in_before(ssl) == 1
+        };
+        done(CALL, cleared)
+    }
+
+    /// Makes the object a client or a server, ready for a new handshake.
+    ///
+    /// # Errors
+    ///
+    /// As [`ssl`](Self::ssl).
+    ///
+    /// C: [`BIO_set_ssl_mode(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
+    #[doc(alias = "BIO_set_ssl_mode")]
+    pub fn set_ssl_mode(&mut self, role: Role) -> Result<(), Error> {
+        let (filter, _) = self.parts()?;
+        // SAFETY: the BIO is live and borrowed for writing.
+        unsafe { ext::BIO_set_ssl_mode(filter, role_as_raw(role).into()) };
+        self.ssl_mut()?.remember(role);
+        error::clear();
+        Ok(())
+    }
+
+    /// Lets a TLS 1.2 connection renegotiate whenever so many bytes were read and written, of 512 or more: C takes no
+    /// less. TLS 1.3 has no renegotiation, and goes on without.
+    ///
+    /// # Errors
+    ///
+    /// As [`ssl`](Self::ssl), and [`ErrorKind::InvalidInput`] for a number that C does not take.
+    ///
+    /// C: [`BIO_set_ssl_renegotiate_bytes(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
+    #[doc(alias = "BIO_set_ssl_renegotiate_bytes")]
+    pub fn set_ssl_renegotiate_bytes(&mut self, bytes: usize) -> Result<(), Error> {
+        let (filter, _) = self.parts()?;
+        let bytes = std::ffi::c_long::try_from(bytes).ok().filter(|bytes| *bytes >= 512);
+        let bytes =
+            bytes.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "BIO_set_ssl_renegotiate_bytes"))?;
+        // SAFETY: the BIO is live and borrowed for writing.
+        unsafe { ext::BIO_set_ssl_renegotiate_bytes(filter, bytes) };
+        Ok(())
+    }
+
+    /// Lets a TLS 1.2 connection renegotiate at the first read or write after this time. C counts whole seconds, and
+    /// takes less than a minute for 5 seconds.
+    ///
+    /// # Errors
+    ///
+    /// As [`ssl`](Self::ssl), and [`ErrorKind::InvalidInput`] for more than C can count.
+    ///
+    /// C: [`BIO_set_ssl_renegotiate_timeout(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
+    #[doc(alias = "BIO_set_ssl_renegotiate_timeout")]
+    pub fn set_ssl_renegotiate_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
+        let (filter, _) = self.parts()?;
+        let seconds = std::ffi::c_long::try_from(timeout.as_secs())
+            .map_err(|_| Error::new(ErrorKind::InvalidInput, "BIO_set_ssl_renegotiate_timeout"))?;
+        // SAFETY: the BIO is live and borrowed for writing.
+        unsafe { ext::BIO_set_ssl_renegotiate_timeout(filter, seconds) };
+        Ok(())
+    }
+
+    /// How often the chain asked for a renegotiation.
+    ///
+    /// # Errors
+    ///
+    /// As [`ssl`](Self::ssl).
+    ///
+    /// C: [`BIO_get_num_renegotiates(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
+    #[doc(alias = "BIO_get_num_renegotiates")]
+    pub fn num_renegotiates(&self) -> Result<usize, Error> {
+        let (filter, _) = self.parts()?;
+        // SAFETY: the BIO is live, and the call only reads it.
+        Ok(usize::try_from(unsafe { ext::BIO_get_num_renegotiates(filter) }).unwrap_or_default())
+    }
+
+    /// Takes the session of another chain, to resume it, with its session ID context and its certificates.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] if OpenSSL does so, and [`ErrorKind::NotReady`] where the context demands a verified name:
+    /// the session would stand for a verification that is not known here.
+    ///
+    /// C: [`BIO_ssl_copy_session_id(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
+    ///
+    /// # Safety
+    ///
+    /// Both objects share their certificates and keys from now on: as long as both live, no two threads use them at the
+    /// same time.
+    #[doc(alias = "BIO_ssl_copy_session_id")]
+    pub unsafe fn copy_session_id(&mut self, from: &Self) -> Result<(), Error> {
+        const CALL: &str = "BIO_ssl_copy_session_id";
+        if self.ssl_mut()?.demands_name() {
+            let detail =
+                "the context demands a verified name, which a session of another object does not have";
+            return Err(Error::new(ErrorKind::NotReady, CALL).with_detail(detail));
+        }
+        error::clear();
+        // SAFETY: both chains are live, this one borrowed for writing; what is shared by this function's contract.
+        match unsafe { ext::BIO_ssl_copy_session_id(self.as_ptr(), from.as_ptr()) } {
+            1 => Ok(()),
+            _ => Err(Error::from_queue(CALL)),
+        }
+    }
+
+    /// As [`BioRef::set_conn_hostname`], of the transport.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[doc(alias = "BIO_set_conn_hostname")]
+    pub fn set_conn_hostname(&mut self, name: &str) -> Result<(), Error> {
+        self.need_transport("BIO_set_conn_hostname")?.set_conn_hostname(name)
+    }
+
+    /// As [`BioRef::set_conn_port`], of the transport.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[doc(alias = "BIO_set_conn_port")]
+    pub fn set_conn_port(&mut self, port: &str) -> Result<(), Error> {
+        self.need_transport("BIO_set_conn_port")?.set_conn_port(port)
+    }
+
+    /// As [`BioRef::set_nbio`], of the transport.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[doc(alias = "BIO_set_nbio")]
+    pub fn set_nbio(&mut self, nonblocking: bool) -> Result<(), Error> {
+        self.need_transport("BIO_set_nbio")?.set_nbio(nonblocking)
+    }
+
+    fn need_transport(&mut self, call: &'static str) -> Result<&mut BioRef, Error> {
+        self.transport_mut().ok_or_else(|| Error::new(ErrorKind::NoTransport, call))
+    }
+
+    fn need_next(&self, call: &'static str) -> Result<(), SslError> {
+        if self.transport().is_some() {
+            return Ok(());
+        }
+        Err(SslError::refused(Error::new(ErrorKind::NoTransport, call)))
+    }
+
+    /// Makes a call on the chain that uses the connection: it goes by the object's guard, and what became of it is the
+    /// object's.
+    fn io(
+        &mut self,
+        name: &'static str,
+        phase: Phase,
+        call: impl FnOnce(*mut sys::BIO) -> c_int,
+    ) -> Result<c_int, SslError> {
+        let top = self.as_ptr();
+        let ssl: &mut SslRef = self.ssl_mut().map_err(SslError::refused)?;
+        // SAFETY: the chain and its object are live, and borrowed for writing.
+        ssl.call_judged(name, phase, |_| call(top), |ssl, ret| unsafe { judge(top, ssl, ret) })
+    }
+}
+
+/// What BIO functions answer that the BIO does not have.
+const UNSUPPORTED: c_int = -2;
+
+/// What SSL_get_error says of a call on a chain: the BIO on top may wait for something of its own.
+///
+/// # Safety
+///
+/// The BIO and the object are live, and the object has both BIOs.
+unsafe fn judge(top: *mut sys::BIO, ssl: *mut sys::SSL, ret: c_int) -> c_int {
+    // SAFETY: by this function's contract; the calls only read the BIO.
+    let (retry, kind, reason) = unsafe {
+        (ext::BIO_should_retry(top) != 0, ext::BIO_retry_type(top), ext::BIO_get_retry_reason(top))
+    };
+    match (retry, kind, reason) {
+        (true, sys::BIO_FLAGS_READ, _) => sys::SSL_ERROR_WANT_READ,
+        (true, sys::BIO_FLAGS_WRITE, _) => sys::SSL_ERROR_WANT_WRITE,
+        (true, sys::BIO_FLAGS_IO_SPECIAL, ext::BIO_RR_CONNECT) => sys::SSL_ERROR_WANT_CONNECT,
+        (true, sys::BIO_FLAGS_IO_SPECIAL, ext::BIO_RR_ACCEPT) => sys::SSL_ERROR_WANT_ACCEPT,
+        (true, sys::BIO_FLAGS_IO_SPECIAL, ext::BIO_RR_SSL_X509_LOOKUP) => sys::SSL_ERROR_WANT_X509_LOOKUP,
+        // SAFETY: by this function's contract.
+        _ => unsafe { sys::SSL_get_error(ssl, ret) },
+    }
+}

@@ -1,0 +1,112 @@
+//! The cache in which libssl itself keeps sessions.
+
+use std::ffi::c_long;
+use std::time::Duration;
+
+use bitflags::bitflags;
+use openssl_sys_ext as ext;
+
+use super::{ContextSettings, SslContextBuilderRef};
+use crate::error::{Error, ErrorKind};
+
+bitflags! {
+    /// `SSL_SESS_CACHE_…`: which sessions the context keeps. No bit at all is `SSL_SESS_CACHE_OFF`. A context begins with
+    /// `SERVER`.
+    ///
+    /// C: [`SSL_CTX_set_session_cache_mode(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_session_cache_mode/)
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct SessionCacheMode: u16 {
+        /// `SSL_SESS_CACHE_CLIENT`: sessions of clients. libssl keeps them, and never looks for one.
+        const CLIENT = 0x1;
+        /// `SSL_SESS_CACHE_SERVER`: sessions of servers, which clients then resume.
+        const SERVER = 0x2;
+        /// `SSL_SESS_CACHE_NO_AUTO_CLEAR`: sessions that ended are not dropped after every 255 connections.
+        const NO_AUTO_CLEAR = 0x80;
+        /// `SSL_SESS_CACHE_NO_INTERNAL_LOOKUP`: only an external cache is asked.
+        const NO_INTERNAL_LOOKUP = 0x100;
+        /// `SSL_SESS_CACHE_NO_INTERNAL_STORE`: only an external cache keeps them.
+        const NO_INTERNAL_STORE = 0x200;
+        /// `SSL_SESS_CACHE_UPDATE_TIME`: a session's time begins anew when it is resumed.
+        const UPDATE_TIME = 0x400;
+
+        const _ = !0;
+    }
+}
+
+impl ContextSettings {
+    /// Which sessions the context keeps.
+    ///
+    /// C: [`SSL_CTX_get_session_cache_mode(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_session_cache_mode/)
+    #[doc(alias = "SSL_CTX_get_session_cache_mode")]
+    pub fn session_cache_mode(&self) -> SessionCacheMode {
+        // SAFETY: the context is live, and the call only reads it.
+        let mode = unsafe { ext::SSL_CTX_get_session_cache_mode(self.as_ptr()) };
+        SessionCacheMode::from_bits_retain(mode as u16)
+    }
+
+    /// How many sessions are kept at the most; 0 is for no limit.
+    ///
+    /// C: [`SSL_CTX_sess_get_cache_size(3)`](https://docs.openssl.org/master/man3/SSL_CTX_sess_set_cache_size/)
+    #[doc(alias = "SSL_CTX_sess_get_cache_size")]
+    pub fn session_cache_size(&self) -> u32 {
+        // SAFETY: the context is live, and the call only reads it.
+        let size = unsafe { ext::SSL_CTX_sess_get_cache_size(self.as_ptr()) };
+        u32::try_from(size).unwrap_or(u32::MAX)
+    }
+
+    /// How long a session can be resumed after it was made.
+    ///
+    /// C: [`SSL_CTX_get_timeout(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_timeout/)
+    #[doc(alias = "SSL_CTX_get_timeout")]
+    pub fn session_timeout(&self) -> Duration {
+        // SAFETY: the context is live, and the call only reads it.
+        let seconds = unsafe { ext::SSL_CTX_get_timeout(self.as_ptr()) };
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+    }
+}
+
+impl SslContextBuilderRef {
+    /// Says which sessions the context keeps.
+    ///
+    /// C: [`SSL_CTX_set_session_cache_mode(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_session_cache_mode/)
+    #[doc(alias = "SSL_CTX_set_session_cache_mode")]
+    pub fn set_session_cache_mode(&mut self, mode: SessionCacheMode) {
+        // SAFETY: the context is live and borrowed for writing.
+        unsafe { ext::SSL_CTX_set_session_cache_mode(self.as_ptr(), c_long::from(mode.bits())) };
+    }
+
+    /// Limits how many sessions are kept; 0 is for no limit. A context begins with 20,480.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] above [`i32::MAX`].
+    ///
+    /// C: [`SSL_CTX_sess_set_cache_size(3)`](https://docs.openssl.org/master/man3/SSL_CTX_sess_set_cache_size/)
+    #[doc(alias = "SSL_CTX_sess_set_cache_size")]
+    pub fn set_session_cache_size(&mut self, size: u32) -> Result<(), Error> {
+        let size = i32::try_from(size).map_err(|_| {
+            Error::new(ErrorKind::InvalidInput, "SSL_CTX_sess_set_cache_size")
+                .with_detail("the size is above 2^31 - 1")
+        })?;
+        // SAFETY: the context is live and borrowed for writing.
+        unsafe { ext::SSL_CTX_sess_set_cache_size(self.as_ptr(), c_long::from(size)) };
+        Ok(())
+    }
+
+    /// Sets how long a session can be resumed after it was made, in whole seconds. A context for TLS begins with two hours.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for more than [`i32::MAX`] seconds.
+    ///
+    /// C: [`SSL_CTX_set_timeout(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_timeout/)
+    #[doc(alias = "SSL_CTX_set_timeout")]
+    pub fn set_session_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
+        let seconds = i32::try_from(timeout.as_secs()).map_err(|_| {
+            Error::new(ErrorKind::InvalidInput, "SSL_CTX_set_timeout").with_detail("the time is too long")
+        })?;
+        // SAFETY: the context is live and borrowed for writing.
+        unsafe { ext::SSL_CTX_set_timeout(self.as_ptr(), c_long::from(seconds)) };
+        Ok(())
+    }
+}

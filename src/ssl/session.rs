@@ -1,0 +1,32 @@
+//! What the sessions of one object belong to.
+
+use std::ffi::c_uint;
+
+use openssl_sys_ext as ext;
+
+use super::SslRef;
+use crate::error::{self, Error, ErrorKind};
+
+impl SslRef {
+    /// Names the setting that this object's session belongs to, in 32 bytes at most, in place of what its context says. A
+    /// session is only resumed under the name it was made under: see
+    /// [`set_session_id_context`](crate::SslContextBuilderRef::set_session_id_context) of contexts.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a longer name.
+    ///
+    /// C: [`SSL_set_session_id_context(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_session_id_context/)
+    #[doc(alias = "SSL_set_session_id_context")]
+    pub fn set_session_id_context(&mut self, name: &[u8]) -> Result<(), Error> {
+        const CALL: &str = "SSL_set_session_id_context";
+        let Ok(len @ 0..=32) = c_uint::try_from(name.len()) else {
+            let detail = "the name has more than 32 bytes";
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
+        };
+        error::clear();
+        // SAFETY: the object is live and borrowed for writing; C copies `len` bytes.
+        let done = unsafe { ext::SSL_set_session_id_context(self.as_ptr(), name.as_ptr(), len) };
+        if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
+    }
+}

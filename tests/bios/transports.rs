@@ -1,0 +1,180 @@
+//! BIOs that SSL objects own.
+
+use std::io::{self, Read, Write};
+
+use libssl::bio::{Bio, BioOperation, BioType, BioVerdict, SendBio};
+use libssl::{ErrorKind, Ssl, SslRef, Want};
+
+use crate::common::{client_context, client_ssl, server_context};
+use crate::{Gone, since};
+
+fn send(bio: Bio) -> SendBio {
+    SendBio::new(bio).map_err(|(error, _)| error).unwrap()
+}
+
+/// An object over two memory BIOs, which C programs feed and drain themselves.
+fn over_memory(ssl: &mut SslRef, gone: &Gone) {
+    ssl.set0_rbio(send(gone.watch(Bio::memory().unwrap())));
+    ssl.set0_wbio(send(gone.watch(Bio::memory().unwrap())));
+}
+
+/// Carries all that waits from one object to the other, and says whether there was something.
+fn carry(from: &mut SslRef, to: &mut SslRef) -> bool {
+    let Some(wbio) = from.wbio_mut() else { return false };
+    let bytes = wbio.mem_data().unwrap().to_vec();
+    wbio.reset().unwrap();
+    assert!(bytes.is_empty() || to.rbio_mut().unwrap().write(&bytes).unwrap() == bytes.len());
+    !bytes.is_empty()
+}
+
+fn shake(client: &mut SslRef, server: &mut SslRef) {
+    for _ in 0..20 {
+        let done = SslRef::connect(client).map_err(|error| assert_eq!(error.want(), Some(Want::Read)));
+        carry(client, server);
+        let accepted = SslRef::accept(server).map_err(|error| assert_eq!(error.want(), Some(Want::Read)));
+        carry(server, client);
+        if done.is_ok() && accepted.is_ok() {
+            return;
+        }
+    }
+    panic!("the handshake does not end");
+}
+
+#[test]
+fn objects_over_memory_shake_hands_and_go_to_other_threads() {
+    let gone = Gone::default();
+    let (client_context, server_context) = (client_context(), server_context());
+    let (mut client, mut server) = (client_ssl(&client_context), Ssl::new(&server_context).unwrap());
+    over_memory(&mut client, &gone);
+    over_memory(&mut server, &gone);
+    shake(&mut client, &mut server);
+    client.write(b"over memory").unwrap();
+    carry(&mut client, &mut server);
+    let (mut client, mut server) = std::thread::spawn(move || {
+        let mut buf = [0; 32];
+        assert_eq!(server.read(&mut buf).unwrap(), 11);
+        server.write(b"and back").unwrap();
+        (client, server)
+    })
+    .join()
+    .unwrap();
+    carry(&mut server, &mut client);
+    let mut buf = [0; 32];
+    assert_eq!(client.read(&mut buf).unwrap(), 8);
+    assert_eq!(&buf[..8], b"and back");
+    assert_eq!(client.rbio_mut().unwrap().method_type(), BioType::MEM);
+    drop((client, server));
+    assert_eq!(gone.count(), 4);
+}
+
+#[test]
+fn a_bio_that_is_replaced_is_freed() {
+    let gone = Gone::default();
+    let mut ssl = Ssl::new(&client_context()).unwrap();
+    assert!(ssl.rbio_mut().is_none() && ssl.wbio_mut().is_none());
+    over_memory(&mut ssl, &gone);
+    over_memory(&mut ssl, &gone);
+    assert_eq!(gone.count(), 2);
+}
+
+#[test]
+fn halves_of_a_pair_carry_a_handshake() {
+    let (client_context, server_context) = (client_context(), server_context());
+    let (mut client, mut server) = (client_ssl(&client_context), Ssl::new(&server_context).unwrap());
+    let ((c_read, s_write), (s_read, c_write)) =
+        (Bio::new_bio_pair(0, 0).unwrap(), Bio::new_bio_pair(0, 0).unwrap());
+    // SAFETY: all of it stays on this thread.
+    unsafe {
+        client.set0_rbio_unchecked(c_read);
+        client.set0_wbio_unchecked(c_write);
+        server.set0_rbio_unchecked(s_read);
+        server.set0_wbio_unchecked(s_write);
+    }
+    for _ in 0..20 {
+        let (connected, accepted) = (SslRef::connect(&mut client), SslRef::accept(&mut server));
+        if connected.is_ok() && accepted.is_ok() {
+            return;
+        }
+    }
+    panic!("the handshake does not end");
+}
+
+/// Fails in ways of its own.
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::new(io::ErrorKind::AddrInUse, "mine"))
+    }
+}
+
+impl Write for Broken {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        panic!("the stream says so")
+    }
+}
+
+#[test]
+fn a_stream_of_rusts_keeps_its_error() {
+    let mut ssl = Ssl::new(&client_context()).unwrap();
+    ssl.set_stream(Broken).unwrap();
+    let bio = ssl.rbio_mut().unwrap();
+    let error = bio.read(&mut [0; 4]).unwrap_err();
+    let error = error.error().unwrap();
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Io, Some(-1)));
+    assert_eq!(error.transport().unwrap().to_string(), "mine");
+    assert!(bio.write(b"x").unwrap_err().retry().unwrap().should_write());
+    let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| bio.flush().is_ok())).unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"the stream says so"));
+}
+
+#[test]
+fn tls_without_a_transport_is_refused() {
+    let context = client_context();
+    // SAFETY: the context is live; the reference to the BIO is ours.
+    let mut bio = unsafe { Bio::from_ptr(openssl_sys_ext::BIO_new_ssl(context.as_ptr(), 1)) };
+    for error in [
+        bio.read(&mut [0; 4]).unwrap_err(),
+        bio.write(b"x").unwrap_err(),
+        bio.gets(&mut [0; 4]).unwrap_err(),
+        bio.puts(c"x").unwrap_err(),
+        bio.do_handshake().unwrap_err(),
+        bio.get_line(&mut Vec::new(), 4).unwrap_err(),
+    ] {
+        assert_eq!(error.error().unwrap().kind(), ErrorKind::NoTransport);
+    }
+    bio.set_callback(|event| match event.operation {
+        BioOperation::Ctrl { command: openssl_sys_ext::BIO_C_GET_SSL, .. } => BioVerdict::Refuse(0),
+        _ => BioVerdict::Proceed,
+    })
+    .unwrap();
+    assert_eq!(bio.read(&mut [0; 4]).unwrap_err().error().unwrap().kind(), ErrorKind::NoTransport);
+    bio.remove_callback().unwrap();
+    let (half, mut other) = Bio::new_bio_pair(0, 0).unwrap();
+    bio.push(half);
+    assert!(bio.do_handshake().unwrap_err().retry().unwrap().should_read());
+    assert!(other.pending() > 0);
+    let half = bio.pop().unwrap();
+    assert_eq!(half.method_type(), BioType::BIO);
+    assert!(bio.do_handshake().unwrap_err().error().is_some());
+}
+
+#[test]
+fn a_failure_becomes_an_error_of_the_other_kinds() {
+    let retry = Bio::memory().unwrap().read(&mut [0; 1]).unwrap_err();
+    assert_eq!(retry.to_string(), "the BIO is to be tried again");
+    assert_eq!(libssl::Error::from(retry).kind(), ErrorKind::NotReady);
+    let end = Bio::null().unwrap().read(&mut [0; 1]).unwrap_err();
+    assert_eq!(libssl::Error::from(end).kind(), ErrorKind::UnexpectedEof);
+    let failed = Bio::null_filter().unwrap().write(b"x").unwrap_err();
+    let kind = libssl::Error::from(failed).kind();
+    assert!(
+        matches!(kind, ErrorKind::Unspecified | ErrorKind::Refused),
+        "{kind:?} since 4.0: {}",
+        since(4, 0)
+    );
+}

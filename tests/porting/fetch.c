@@ -1,0 +1,25 @@
+/* fetch PORT HOST CA blocks|not: prints the answer. */
+#include "client.h"
+
+long fetch(SSL_CTX *ctx, int fd, const char *host, const char *request, char *out, size_t room);
+
+int main(int argc, char **argv)
+{
+    static char out[1 << 20];
+    SSL_CTX *ctx;
+    long answer;
+    int fd;
+
+    if (argc != 5)
+        return 2;
+    fd = dial(argv[1]);
+    ctx = trusting(argv[3]);
+    if (strcmp(argv[4], "blocks") != 0)
+        fcntl(fd, F_SETFL, O_NONBLOCK);
+    answer = fetch(ctx, fd, argv[2], "a question\n", out, sizeof(out));
+    SSL_CTX_free(ctx);
+    close(fd);
+    if (answer < 0)
+        return 1;
+    return fwrite(out, 1, (size_t)answer, stdout) == (size_t)answer ? 0 : 3;
+}
