@@ -430,6 +430,26 @@ fn dropping_a_chain_sends_nothing_and_c_freeing_it_says_good_bye() {
     }
 }
 
+/// A reference that C took stays good when Rust's is dropped: the connection goes on, and ends when the last one goes.
+#[test]
+fn dropping_one_reference_of_two_does_nothing_to_the_connection() {
+    let (address, server) = echo(common::server_context());
+    let mut bio = to(address, SslBio::new_buffer_ssl_connect(&common::client_context()).unwrap());
+    bio.do_connect().unwrap();
+    // SAFETY: one is used at a time.
+    let mut second = unsafe { bio.up_ref().unwrap() };
+    drop(bio);
+    second.puts("still here").unwrap();
+    second.flush().unwrap();
+    let mut echoed = [0; 10];
+    assert_eq!(second.read(&mut echoed).unwrap(), 10);
+    // SAFETY: as above.
+    let third = unsafe { second.up_ref().unwrap() };
+    drop(second);
+    drop(third);
+    assert_eq!(server.join().unwrap().unwrap_err().kind(), ErrorKind::UnexpectedEof);
+}
+
 #[test]
 fn a_chain_that_c_made_is_held_to_its_context_too() {
     let (address, server) = echo(common::server_context());

@@ -50,6 +50,7 @@ mod pair;
 mod sock;
 mod socket;
 mod ssl;
+mod ssl_end;
 mod ssl_io;
 mod ssl_settings;
 mod stream;
