@@ -25,95 +25,23 @@
 
 mod section;
 mod target;
+mod values;
 
 use std::ffi::{CStr, CString, OsStr, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::{fmt, ptr};
 
-use bitflags::bitflags;
 use openssl_sys_ext as ext;
 
 pub use section::add_ssl_module;
+pub use values::{ConfFlags, ConfOutcome, ConfValueType};
 
 use crate::context::{SslContextBuilderRef, calling, check_subjects_in, check_subjects_of};
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::strings;
 use crate::ssl::SslRef;
-use target::{OwnStores, Slot, Target};
-
-bitflags! {
-    /// `SSL_CONF_FLAG_…`: which commands there are, and how they are written.
-    ///
-    /// C: [`SSL_CONF_CTX_set_flags(3)`](https://docs.openssl.org/master/man3/SSL_CONF_CTX_set_flags/)
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub struct ConfFlags: u32 {
-        /// `SSL_CONF_FLAG_CMDLINE`: as on a command line, `-min_protocol`. It excludes [`FILE`](Self::FILE).
-        #[doc(alias = "SSL_CONF_FLAG_CMDLINE")]
-        const CMDLINE = 0x1;
-        /// `SSL_CONF_FLAG_FILE`: as in a file, `MinProtocol`. It excludes [`CMDLINE`](Self::CMDLINE).
-        #[doc(alias = "SSL_CONF_FLAG_FILE")]
-        const FILE = 0x2;
-        /// `SSL_CONF_FLAG_CLIENT`: commands for clients are known.
-        #[doc(alias = "SSL_CONF_FLAG_CLIENT")]
-        const CLIENT = 0x4;
-        /// `SSL_CONF_FLAG_SERVER`: commands for servers are known.
-        #[doc(alias = "SSL_CONF_FLAG_SERVER")]
-        const SERVER = 0x8;
-        /// `SSL_CONF_FLAG_SHOW_ERRORS`: what is wrong goes to the error stack.
-        #[doc(alias = "SSL_CONF_FLAG_SHOW_ERRORS")]
-        const SHOW_ERRORS = 0x10;
-        /// `SSL_CONF_FLAG_CERTIFICATE`: commands for certificates, keys and CAs are known.
-        #[doc(alias = "SSL_CONF_FLAG_CERTIFICATE")]
-        const CERTIFICATE = 0x20;
-        /// `SSL_CONF_FLAG_REQUIRE_PRIVATE`: [`finish`](SslConf::finish) looks for the key of a certificate that has none in
-        /// the certificate's file.
-        #[doc(alias = "SSL_CONF_FLAG_REQUIRE_PRIVATE")]
-        const REQUIRE_PRIVATE = 0x40;
-
-        const _ = !0;
-    }
-}
-
-/// What became of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "the command may be unknown"]
-pub enum ConfOutcome {
-    /// It was carried out, with its value.
-    UsedValue,
-    /// It was carried out, and takes no value: the one that was given, if any, was not looked at.
-    UsedName,
-    /// There is no such command, with these flags and this prefix.
-    Unknown,
-}
-
-/// `SSL_CONF_TYPE_…`: what the value of a command is.
-///
-/// C: [`SSL_CONF_cmd_value_type(3)`](https://docs.openssl.org/master/man3/SSL_CONF_cmd/)
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ConfValueType {
-    /// There is no such command, with these flags and this prefix.
-    #[doc(alias = "SSL_CONF_TYPE_UNKNOWN")]
-    Unknown,
-    /// A text.
-    #[doc(alias = "SSL_CONF_TYPE_STRING")]
-    String,
-    /// The path of a file.
-    #[doc(alias = "SSL_CONF_TYPE_FILE")]
-    File,
-    /// The path of a directory.
-    #[doc(alias = "SSL_CONF_TYPE_DIR")]
-    Dir,
-    /// None: it is a switch.
-    #[doc(alias = "SSL_CONF_TYPE_NONE")]
-    None,
-    /// A URI for OSSL_STORE.
-    #[doc(alias = "SSL_CONF_TYPE_STORE")]
-    Store,
-    /// A number that this crate does not know.
-    Other(c_int),
-}
+use target::{OwnStores, Slot, Target, configure};
 
 /// An `SSL_CONF_CTX`: it carries out commands on a context or a connection, which it has for itself as long.
 ///
@@ -277,11 +205,11 @@ impl<'a> SslConf<'a> {
         let conf = self.context;
         // SAFETY: live and ours; the strings outlive the call, and a value may be NULL.
         let call = || unsafe { ext::SSL_CONF_cmd(conf, name.as_ptr(), pointer) };
-        match self.run(CALL, &name, value, danger, call)? {
-            2.. => Ok(ConfOutcome::UsedValue),
-            1 => Ok(ConfOutcome::UsedName),
-            _ => Ok(ConfOutcome::Unknown),
-        }
+        Ok(match self.run(CALL, UNKNOWN, &name, value, danger, call)? {
+            2.. => ConfOutcome::UsedValue,
+            1 => ConfOutcome::UsedName,
+            _ => ConfOutcome::Unknown,
+        })
     }
 
     /// Carries out the command that `args` begin with, written as on a command line, and returns how many of them it was: 1
@@ -329,14 +257,15 @@ impl<'a> SslConf<'a> {
             // SAFETY: live and ours. The array has as many strings as `count` says, and C changes neither it nor them.
             unsafe { ext::SSL_CONF_cmd_argv(conf, &raw mut count, &raw mut first) }
         };
-        let used = self.run(CALL, name, args.get(1).map(CString::as_c_str), danger, call)?;
+        let used = self.run(CALL, 0, name, args.get(1).map(CString::as_c_str), danger, call)?;
         Ok(usize::try_from(used).unwrap_or_default())
     }
 
-    /// Makes a call that carries out a command. `Ok` is what C returned.
+    /// Makes a call that carries out a command. `Ok` is what C returned: a positive number, or `unknown`.
     fn run(
         &mut self,
         call: &'static str,
+        unknown: c_int,
         name: &CStr,
         value: Option<&CStr>,
         danger: bool,
@@ -346,35 +275,23 @@ impl<'a> SslConf<'a> {
             Some(value) => self.look_at(call, name, value)?,
             None => &[],
         };
-        self.target.answer_for_passphrase()?;
-        self.target.note_options()?;
-        let ret = self.stores.around(&mut self.target, slots, |target| {
-            let promises = (!danger).then(|| target.promises());
-            error::clear();
-            // A panic of a callback goes on after this, when what it interrupted is in order.
-            calling(|| {
-                let ret = carry_out();
-                let failure = (ret <= 0).then(|| Error::from_queue(call));
-                if let Some(detail) = promises.and_then(|promises| target.keep(&promises)) {
-                    return Err(Error::new(ErrorKind::InvalidInput, call).with_detail(detail));
-                }
-                match (ret, failure) {
-                    (UNKNOWN, _) | (_, None) => Ok(ret),
-                    (MISSING, Some(failure)) => Err(failure.with_kind(ErrorKind::InvalidInput)),
-                    (_, Some(failure)) => Err(failure.with_kind(ErrorKind::Refused)),
-                }
-            })
-        });
-        let watched = self.target.watch_refusals();
-        error::clear();
-        match ret {
-            Ok(ret) => watched.map(|()| ret),
-            Err(error) if error.has_detail() => Err(error),
-            Err(error) => {
-                let value = value.map_or("no value".into(), CStr::to_string_lossy);
-                Err(error.with_detail(format!("{}: {value}", name.to_string_lossy())))
+        let result = configure(call, &mut self.target, &mut self.stores, slots, danger, || {
+            let ret = carry_out();
+            let failure = (ret <= 0).then(|| Error::from_queue(call));
+            match (ret, failure) {
+                (_, None) => Ok(ret),
+                (ret, _) if ret == unknown => Ok(ret),
+                (MISSING, Some(failure)) => Err(failure.with_kind(ErrorKind::InvalidInput)),
+                (_, Some(failure)) => Err(failure.with_kind(ErrorKind::Refused)),
             }
-        }
+        });
+        result.map_err(|error| {
+            if error.has_detail() {
+                return error;
+            }
+            let value = value.map_or("no value".into(), CStr::to_string_lossy);
+            error.with_detail(format!("{}: {value}", name.to_string_lossy()))
+        })
     }
 
     /// Looks at a command before C carries it out, and answers which stores it adds to.
@@ -408,15 +325,7 @@ impl<'a> SslConf<'a> {
     #[doc(alias = "SSL_CONF_cmd_value_type")]
     pub fn cmd_value_type(&self, name: &str) -> Result<ConfValueType, Error> {
         let name = strings::c_string("SSL_CONF_cmd_value_type", "the name", name)?;
-        Ok(match self.value_type(&name) {
-            ext::SSL_CONF_TYPE_UNKNOWN => ConfValueType::Unknown,
-            ext::SSL_CONF_TYPE_STRING => ConfValueType::String,
-            ext::SSL_CONF_TYPE_FILE => ConfValueType::File,
-            ext::SSL_CONF_TYPE_DIR => ConfValueType::Dir,
-            ext::SSL_CONF_TYPE_NONE => ConfValueType::None,
-            ext::SSL_CONF_TYPE_STORE => ConfValueType::Store,
-            number => ConfValueType::Other(number),
-        })
+        Ok(ConfValueType::from_raw(self.value_type(&name)))
     }
 
     fn value_type(&self, name: &CStr) -> c_int {

@@ -13,11 +13,12 @@
 //!
 //! | type | C's | to share it |
 //! |---|---|---|
-//! | [`Ssl`](crate::Ssl), [`SslRef`](crate::SslRef) | [`SSL`] | `share_from_ptr`; it has no `Clone` |
+//! | [`Ssl`](crate::Ssl), [`SslRef`](crate::SslRef) | [`SSL`] | `share_from_ptr`; in place of `Clone`, [`up_ref`](crate::SslRef::up_ref) |
 //! | [`SslContext`](crate::SslContext), [`SslContextRef`](crate::SslContextRef) | [`SSL_CTX`] | `share_from_ptr` |
 //! | [`SslContextBuilder`](crate::SslContextBuilder), [`SslContextBuilderRef`](crate::SslContextBuilderRef) | [`SSL_CTX`] | it has one owner; a live context is borrowed |
 //! | [`Bio`](crate::bio::Bio), [`BioRef`](crate::bio::BioRef) | [`BIO`] | `share_from_ptr`; it has no `Clone` |
 //! | [`X509`](crate::x509::X509), [`X509Ref`](crate::x509::X509Ref) | [`X509`] | `share_from_ptr` |
+//! | [`SslSession`](crate::session::SslSession), [`SslSessionRef`](crate::session::SslSessionRef) | [`SSL_SESSION`] | `share_from_ptr` |
 //! | [`X509Crl`](crate::x509::X509Crl), [`X509CrlRef`](crate::x509::X509CrlRef) | [`X509_CRL`] | `share_from_ptr` |
 //! | [`PKey`](crate::x509::PKey), [`PKeyRef`](crate::x509::PKeyRef) | [`EVP_PKEY`] | `share_from_ptr` |
 //! | [`X509Store`](crate::x509::X509Store), [`X509StoreRef`](crate::x509::X509StoreRef) | [`X509_STORE`] | `share_from_ptr` |

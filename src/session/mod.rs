@@ -5,6 +5,8 @@ use std::fmt;
 use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
 use openssl_sys as sys;
 
+use crate::error::{self, Error};
+
 // `Send` and `Sync`: an SSL_SESSION counts its references atomically, and nothing that is reachable from
 // `&SslSessionRef` writes, but for `unsafe` calls whose callers promise that nobody else is there.
 foreign_type! {
@@ -38,6 +40,26 @@ impl SslSession {
     pub unsafe fn from_ptr(session: *mut sys::SSL_SESSION) -> Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignType>::from_ptr(session) }
+    }
+
+    /// Shares a session with C: takes one more reference, and leaves the caller's.
+    ///
+    /// # Safety
+    ///
+    /// `session` is a live `SSL_SESSION`; the rest as [`from_ptr`](Self::from_ptr).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot count it.
+    #[doc(alias = "SSL_SESSION_up_ref")]
+    pub unsafe fn share_from_ptr(session: *mut sys::SSL_SESSION) -> Result<Self, Error> {
+        error::clear();
+        // SAFETY: live by this function's contract.
+        if unsafe { sys::SSL_SESSION_up_ref(session) } != 1 {
+            return Err(Error::from_queue("SSL_SESSION_up_ref"));
+        }
+        // SAFETY: by this function's contract, with the reference that was taken just now.
+        Ok(unsafe { Self::from_ptr(session) })
     }
 
     /// The pointer, which stays owned by this object.

@@ -30,7 +30,8 @@ impl SslRef {
     pub fn clear(&mut self) -> Result<(), Error> {
         const CALL: &str = "SSL_clear";
         let ssl = self.as_ptr();
-        let began = !self.in_before();
+        // C keeps the role too, and tells it no more.
+        let role = (!self.in_before()).then(|| self.role()).flatten();
         // SAFETY: the object is live, and the calls only read it. C clears an object that renegotiates by halves, and
         // crashes where a job is paused.
         let (renegotiates, paused) =
@@ -44,8 +45,9 @@ impl SslRef {
             return Err(Error::new(ErrorKind::NotReady, CALL).with_detail(detail));
         }
         let state = State::of_mut(self)?;
-        if began {
+        if let Some(role) = role {
             state.set_used();
+            state.set_role(role);
         }
         error::clear();
         // SAFETY: the object is live and borrowed for writing, so that no callback of its own is under way.
@@ -61,7 +63,8 @@ impl SslRef {
 
     /// A new object with the settings of this one: its session to resume, if one was set, its role, certificates, callbacks,
     /// and what its peer is verified with and against. The name that is sent (SNI), the transport and groups are not among
-    /// what C copies. Values in ex_data go along where their [index](crate::ex_data::ExIndex::cloning) says so.
+    /// what C copies. Values in ex_data go along where their [index](crate::ex_data::ExIndex::cloning) says so. Whoever set
+    /// callbacks, their arguments or ex_data with C's own calls answers for them in the copy too.
     ///
     /// # Errors
     ///

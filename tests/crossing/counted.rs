@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libssl::bio::{Bio, Existing};
+use libssl::session::{SslSession, SslSessionRef};
 use libssl::x509::{PKey, PKeyRef, X509, X509Crl, X509CrlRef, X509Ref, X509Store, X509StoreRef};
 use libssl::{
     Connected, ErrorKind, Handshake, Ssl, SslContext, SslContextBuilder, SslContextRef, SslMethod, SslRef,
@@ -78,6 +79,15 @@ probed!(
         // SAFETY: a constant of the library's.
         unsafe { sys::SSL_CTX_new(sys::TLS_method()) }
     }
+);
+probed!(
+    SSL_SESSION,
+    CRYPTO_EX_INDEX_SSL_SESSION,
+    ext::SSL_SESSION_set_ex_data,
+    sys::SSL_SESSION_up_ref,
+    sys::SSL_SESSION_free,
+    // SAFETY: has no requirements.
+    unsafe { ext::SSL_SESSION_new() }
 );
 probed!(X509, CRYPTO_EX_INDEX_X509, X509_set_ex_data, sys::X509_up_ref, sys::X509_free, {
     X509::from_pem(pki().ca_pem.as_bytes()).unwrap().into_ptr()
@@ -249,6 +259,7 @@ ways!(certificate, X509, X509Ref, X509);
 ways!(key, PKey, PKeyRef, EVP_PKEY);
 ways!(store, X509Store, X509StoreRef, X509_STORE);
 ways!(context, SslContext, SslContextRef, SSL_CTX);
+ways!(session, SslSession, SslSessionRef, SSL_SESSION);
 ways!(object, Ssl, SslRef, SSL);
 ways!(bio, Bio, BioView, BIO);
 
@@ -276,6 +287,7 @@ fn a_clone_goes_to_c_and_the_original_stays() {
     check!(PKey, PKeyRef, EVP_PKEY);
     check!(X509Store, X509StoreRef, X509_STORE);
     check!(SslContext, SslContextRef, SSL_CTX);
+    check!(SslSession, SslSessionRef, SSL_SESSION);
 }
 
 /// A list has no ex_data. AddressSanitizer and valgrind count for it.
