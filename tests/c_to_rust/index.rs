@@ -82,7 +82,11 @@ impl Index {
             kind => kind,
         };
         let link = format!("{namespace}@crate::{path}");
-        self.targets.insert(path.clone(), Target { path, link, url, item: found.clone() });
+        let target = Target { path: path.clone(), link, url, item: found.clone() };
+        // A method of the type and one of a trait may have the same name, as `flush` has.
+        let known = self.targets.entry(path).or_insert(target);
+        known.item.aliases.extend(found.aliases.iter().cloned());
+        known.item.calls.extend(found.calls.iter().cloned());
     }
 
     /// The items that bear a name of C, as an alias or as their own.

@@ -67,6 +67,23 @@ fn what_a_macro_makes_is_found_by_the_path_that_users_write() {
 }
 
 #[test]
+fn a_method_of_a_trait_hides_none_of_the_type() {
+    let index = index(
+        "traits",
+        "pub mod ssl;\n",
+        r#"
+        pub struct Ssl;
+        impl Ssl {
+            #[doc(alias = "SSL_flush")]
+            pub fn flush(&mut self) {}
+        }
+        impl Write for Ssl { fn flush(&mut self) {} }
+        "#,
+    );
+    assert_eq!(index.replacements()["SSL_flush"][0].path, "ssl::Ssl::flush");
+}
+
+#[test]
 fn an_alias_on_what_is_private_is_seen() {
     let index = index(
         "private",
