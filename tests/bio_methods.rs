@@ -547,6 +547,17 @@ fn a_method_carries_a_connection() {
     assert_eq!(Error::from(client.write(b"x").unwrap_err()).kind(), ErrorKind::Poisoned);
 }
 
+/// On each version alike, though they disagree about whose error it is.
+#[test]
+fn a_connection_tells_what_its_method_said() {
+    let mut client = SslBio::new_ssl(&common::client_context(), Role::Client).unwrap();
+    client.push(Bio::custom(Fails(|| Err(io::Error::other("the modem is off").into()))).unwrap()).unwrap();
+    client.ssl_mut().unwrap().set_server_name("localhost").unwrap();
+    let error = Error::from(client.do_handshake().unwrap_err());
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().contains("the modem is off"), "{error}");
+}
+
 /// What it waits for beside bytes comes up through TLS, as with a BIO_s_connect and a BIO_s_accept.
 #[test]
 fn a_connection_waits_for_what_its_method_waits_for() {
