@@ -131,8 +131,10 @@ impl SslBio {
         // SAFETY: a new BIO, of which this is the one reference.
         let bio = unsafe { <Self as ForeignType>::from_ptr(bio.as_ptr()) };
         // The object is the BIO's from here on, whatever C answers: that is about the transport, which may be missing.
+        // It does not leave this crate: whether it is one of ours stays as it is.
+        let object = ForeignType::into_ptr(ssl);
         // SAFETY: the BIO is live and has no object yet; the object is live and given up.
-        let set = unsafe { ext::BIO_set_ssl(bio.as_ptr(), ssl.into_ptr(), ext::BIO_CLOSE.into()) };
+        let set = unsafe { ext::BIO_set_ssl(bio.as_ptr(), object, ext::BIO_CLOSE.into()) };
         if set == 1 {
             bio.silence();
             return Ok(bio);
@@ -163,7 +165,7 @@ impl SslBio {
             ext::BIO_set_close(filter, ext::BIO_NOCLOSE.into());
             sys::BIO_free_all(ForeignType::into_ptr(self));
             drop(transport);
-            Ok(Ssl::from_ptr(ssl))
+            Ok(<Ssl as ForeignType>::from_ptr(ssl))
         }
     }
 

@@ -30,9 +30,7 @@ impl Connected<Existing> {
     /// the object back.
     pub fn adopt(ssl: Ssl) -> Result<Self, HandshakeFailure<Existing>> {
         let failure = |error, ssl| HandshakeFailure::new(error, ssl, Existing);
-        // SAFETY: the object is live, and the call only reads it.
-        let writing = unsafe { openssl_sys_ext::SSL_want(ssl.as_ptr()) } == SSL_WRITING;
-        if writing && !ssl.shutdown_state().contains(ShutdownState::SENT) {
+        if ssl.want_write() && !ssl.shutdown_state().contains(ShutdownState::SENT) {
             let refusal =
                 Error::new(ErrorKind::NotReady, "SSL_write").with_detail("a write of C's is not finished");
             return Err(failure(refusal, ssl));
@@ -77,9 +75,6 @@ impl Connected<Existing> {
         }
     }
 }
-
-/// What SSL_want(3) says of an object that waits to write.
-const SSL_WRITING: i32 = 2;
 
 impl Ssl {
     /// Refuses an object whose handshake is not done.

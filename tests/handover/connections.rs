@@ -379,3 +379,33 @@ fn what_was_cs_is_never_marked_as_shut_down() {
     c_writes(world.subject, b"on it goes");
     drop(world.take());
 }
+
+/// A BIO that has the object does not make it C's: its drop is silent, and its session stays.
+#[test]
+fn what_goes_into_a_bio_of_rusts_is_still_rusts() {
+    for version in VERSIONS {
+        for take_out in [false, true] {
+            let (client_context, mut server_builder) =
+                (version.client_builder().build(), version.server_builder());
+            server_builder.set_options(libssl::context::SslOptions::NO_TICKET);
+            let server_context = server_builder.build();
+            let (left, right) = crate::common::duplex();
+            let server = Ssl::new(&server_context).unwrap();
+            let (client, server) =
+                crate::common::shake_over(client_ssl(&client_context), left, server, right);
+            let mut client = client.unwrap();
+            let ssl = server.unwrap().into_ssl().expect("no write waits");
+            read_all(&mut client).1.expect_err("it goes on");
+            let cached_before = cached(&server_context);
+
+            let bio = libssl::bio::SslBio::from_ssl(ssl).expect("a BIO");
+            if take_out {
+                drop(bio.into_ssl().expect("the object"));
+            } else {
+                drop(bio);
+            }
+            assert_eq!(client.channel().waiting(), 0, "{version:?}: nothing was sent");
+            assert_eq!(cached(&server_context), cached_before, "{version:?}");
+        }
+    }
+}
