@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include <openssl/err.h>
+#include <openssl/x509err.h>
 
 #include "log.h"
 
@@ -213,9 +214,14 @@ SSL_CTX *client_context(const char *ca_file)
         refused("backend", "context");
         goto failed;
     }
-    if (ca_file != NULL ? SSL_CTX_load_verify_file(context, ca_file) != 1
-                        : SSL_CTX_set_default_verify_paths(context) != 1) {
-        refused("backend", ca_file != NULL ? ca_file : "the system's roots");
+    if (ca_file == NULL ? SSL_CTX_set_default_verify_paths(context) != 1
+                        : SSL_CTX_load_verify_file(context, ca_file) != 1) {
+        unsigned long first = ERR_peek_error();
+
+        if (ERR_GET_LIB(first) == ERR_LIB_X509 && ERR_GET_REASON(first) == X509_R_NO_CERTIFICATE_OR_CRL_FOUND)
+            log_line("relay: backend: %s: no certificates in it", ca_file);
+        else
+            refused("backend", ca_file != NULL ? ca_file : "the system's roots");
         goto failed;
     }
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);

@@ -52,14 +52,16 @@ static int failed(const char *what)
     return EXIT_LOOP;
 }
 
-static int catch_signals(void)
+int loop_catch_signals(void)
 {
     struct sigaction action = {0};
 
-    if (pipe(signal_pipe) != 0 || !set_nonblocking(signal_pipe[0]) || !set_nonblocking(signal_pipe[1]))
-        return 0;
     action.sa_handler = on_signal;
-    return sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGINT, &action, NULL) == 0;
+    if (pipe(signal_pipe) == 0 && set_nonblocking(signal_pipe[0]) && set_nonblocking(signal_pipe[1])
+        && sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGINT, &action, NULL) == 0)
+        return 1;
+    failed("sigaction");
+    return 0;
 }
 
 static int is_accepting(const struct loop *loop)
@@ -215,8 +217,6 @@ int loop_run(const struct relay *relay)
 
     loop.relay = relay;
     loop.last = &loop.first;
-    if (!catch_signals())
-        return failed("sigaction");
     code = serve(&loop);
     cut_all(&loop);
     free(loop.entries);

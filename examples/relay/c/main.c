@@ -55,6 +55,9 @@ static int start(struct relay *relay)
         if (relay->dialer == NULL)
             return EXIT_TLS;
     }
+    /* Who reads that the relay listens may end it. */
+    if (!loop_catch_signals())
+        return EXIT_LOOP;
     if (!resolve(&options->backend, &relay->backend, &relay->backend_length) || !start_listening(relay))
         return EXIT_NETWORK;
     return EXIT_CLEAN;

@@ -86,6 +86,9 @@ int connection_is_due(const struct connection *connection);
 
 int set_nonblocking(int fd);
 
+/* From here on SIGTERM and SIGINT end the loop, and not the process. Returns 0 after it said why not. */
+int loop_catch_signals(void);
+
 /* Serves until SIGTERM, or until all connections that --once allows have ended. Returns the exit code. */
 int loop_run(const struct relay *relay);
 

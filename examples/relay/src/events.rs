@@ -16,9 +16,17 @@ use crate::log;
 /// How long to leave the listener alone when the system has nothing to accept with.
 const REST: Duration = Duration::from_millis(100);
 
-/// Serves until SIGTERM, or until all connections that `--once` allows have ended. An error names the call.
-pub(crate) fn serve(listener: &TcpListener, shared: &Shared<'_>) -> Result<(), (&'static str, io::Error)> {
-    let signals = catch_signals().map_err(|error| ("sigaction", error))?;
+/// From here on SIGTERM and SIGINT end the loop, and not the process. A signal becomes a byte: what runs in a signal
+/// handler is not ours to write.
+pub(crate) fn catch_signals() -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    pipe::register(SIGINT, write.try_clone()?)?;
+    pipe::register(SIGTERM, write)?;
+    Ok(read)
+}
+
+/// Serves until SIGTERM, or until all connections that `--once` allows have ended.
+pub(crate) fn serve(listener: &TcpListener, signals: &UnixStream, shared: &Shared<'_>) -> io::Result<()> {
     let mut events =
         Loop { listener, shared, signals, connections: Vec::new(), accepted: 0, rest_until: None };
     let outcome = events.run();
@@ -28,18 +36,10 @@ pub(crate) fn serve(listener: &TcpListener, shared: &Shared<'_>) -> Result<(), (
     outcome
 }
 
-/// A signal becomes a byte: what runs in a signal handler is not ours to write.
-fn catch_signals() -> io::Result<UnixStream> {
-    let (read, write) = UnixStream::pair()?;
-    pipe::register(SIGINT, write.try_clone()?)?;
-    pipe::register(SIGTERM, write)?;
-    Ok(read)
-}
-
 struct Loop<'a> {
     listener: &'a TcpListener,
     shared: &'a Shared<'a>,
-    signals: UnixStream,
+    signals: &'a UnixStream,
     connections: Vec<Connection>,
     accepted: u64,
     rest_until: Option<Instant>,
@@ -54,7 +54,7 @@ struct Ready {
 }
 
 impl Loop<'_> {
-    fn run(&mut self) -> Result<(), (&'static str, io::Error)> {
+    fn run(&mut self) -> io::Result<()> {
         loop {
             if !self.is_accepting() && self.connections.is_empty() {
                 log!("relay: served {}", self.accepted);
@@ -63,7 +63,7 @@ impl Loop<'_> {
             let ready = match self.wait() {
                 Ok(ready) => ready,
                 Err(Errno::INTR) => continue,
-                Err(error) => return Err(("poll", error.into())),
+                Err(error) => return Err(error.into()),
             };
             if ready.signal {
                 // What was relayed so far is not all: nobody is told that it were.
@@ -84,7 +84,7 @@ impl Loop<'_> {
     fn wait(&self) -> Result<Ready, Errno> {
         let now = Instant::now();
         let rest_until = self.rest_until.filter(|until| now < *until);
-        let mut entries = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        let mut entries = vec![PollFd::new(self.signals, PollFlags::IN)];
         let listens = self.is_accepting() && rest_until.is_none();
         if listens {
             entries.push(PollFd::new(self.listener, PollFlags::IN));

@@ -20,6 +20,7 @@ pub mod reason;
 mod side;
 
 use std::env;
+use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
 
@@ -62,15 +63,22 @@ pub fn main(contexts: impl FnOnce(&Options) -> Option<Contexts>) -> ExitCode {
 /// Everything that can be wrong is found before the first client comes.
 fn run(options: &Options, contexts: impl FnOnce(&Options) -> Option<Contexts>) -> Exit {
     let Some(contexts) = contexts(options) else { return Exit::Tls };
+    // Who reads that the relay listens may end it.
+    let signals = match events::catch_signals() {
+        Ok(signals) => signals,
+        Err(error) => return failed("sigaction", &error),
+    };
     let Some(backend) = resolve(&options.backend) else { return Exit::Network };
     let Some(listener) = listen(&options.listen) else { return Exit::Network };
-    match events::serve(&listener, &connection::Shared { options, contexts, backend }) {
+    match events::serve(&listener, &signals, &connection::Shared { options, contexts, backend }) {
         Ok(()) => Exit::Clean,
-        Err((what, error)) => {
-            log!("relay: {what} failed: {error}");
-            Exit::Loop
-        }
+        Err(error) => failed("poll", &error),
     }
+}
+
+fn failed(call: &str, error: &io::Error) -> Exit {
+    log!("relay: {call} failed: {error}");
+    Exit::Loop
 }
 
 /// The first address of a place.

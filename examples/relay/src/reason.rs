@@ -31,6 +31,9 @@ pub fn tls(error: &io::Error) -> Option<&Error> {
 
 /// The root cause alone.
 pub fn root(error: &Error) -> String {
+    if error.kind() == ErrorKind::NoTrustAnchors {
+        return "no certificates in it".into();
+    }
     error.stack().root().map_or_else(|| "no reason given".into(), entry)
 }
 
