@@ -45,7 +45,7 @@ static int set_name(SSL *ssl, const char *name)
 
     if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
-    return SSL_set1_host(ssl, name) && SSL_set_tlsext_host_name(ssl, name);
+    return X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), name, 0) && SSL_set_tlsext_host_name(ssl, name);
 }
 
 static int set_protocol(SSL *ssl, const unsigned char *protocol, unsigned int length)

@@ -9,6 +9,7 @@ mod commands;
 mod identities;
 
 mod configuration;
+mod cuts;
 mod faults;
 mod flows;
 mod peers;
