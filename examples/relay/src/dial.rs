@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 
 use libssl::{Error, Ssl, SslContextRef};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::net::{AddressFamily, SocketType, connect, socket, sockopt};
 
@@ -25,11 +25,10 @@ pub(crate) fn begin(address: SocketAddr) -> io::Result<TcpStream> {
 
 /// Whether the socket has connected, or why it cannot. No error yet does not mean that it is done.
 pub(crate) fn is_connected(stream: &TcpStream) -> io::Result<bool> {
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    if poll(&mut [PollFd::new(stream, PollFlags::OUT)], Some(&now))? == 0 {
+    if poll(&mut [PollFd::new(stream, PollFlags::OUT)], 0)? == 0 {
         return Ok(false);
     }
-    sockopt::socket_error(stream)??;
+    sockopt::get_socket_error(stream)??;
     Ok(true)
 }
 

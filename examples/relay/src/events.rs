@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
@@ -99,9 +99,9 @@ impl Loop<'_> {
         let deadlines = self.connections.iter().filter_map(Connection::deadline).chain(rest_until);
         let again = self.connections.iter().any(|connection| connection.again);
         let until = if again { Some(now) } else { deadlines.min() };
-        let timeout = until.map(|until| timespec(until.saturating_duration_since(now)));
+        let timeout = until.map_or(-1, |until| milliseconds(until.saturating_duration_since(now)));
 
-        poll(&mut entries, timeout.as_ref())?;
+        poll(&mut entries, timeout)?;
         let is_ready = |entry: &PollFd<'_>| !entry.revents().is_empty();
         let mut connections = vec![false; self.connections.len()];
         for (owner, entry) in owners.into_iter().zip(&entries[first..]) {
@@ -141,8 +141,7 @@ impl Loop<'_> {
     }
 }
 
-/// Rounded up to milliseconds, so that a wait does not spin through its last one.
-fn timespec(time: Duration) -> Timespec {
-    let time = Duration::from_millis(time.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(u64::MAX));
-    Timespec::try_from(time).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 })
+/// Rounded up, so that a wait does not spin through its last millisecond.
+fn milliseconds(time: Duration) -> i32 {
+    i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
 }

@@ -116,7 +116,7 @@ impl Relay {
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
         let pid = i32::try_from(self.program.id()).ok().and_then(Pid::from_raw).expect("a process");
-        kill_process(pid, Signal::TERM).expect("it runs");
+        kill_process(pid, Signal::Term).expect("it runs");
     }
 
     /// Waits for its end.
