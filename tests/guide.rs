@@ -241,6 +241,38 @@ fn each_client_of_the_guide_gets_the_same_from_the_same_peer() {
     }
 }
 
+/// C's object in Rust's hands for the length of its handshake.
+#[test]
+fn a_handshake_that_c_began_is_finished_in_rust() {
+    // A library with a sanitizer inside needs that sanitizer's own runtime, which only Rust's linker knows.
+    if std::env::var_os("LIBSSL_TEST_SANITIZER").is_some() {
+        return;
+    }
+    let (_files, ca) = ca_file();
+    let library = std::env::current_exe().unwrap();
+    let library = library.parent().and_then(Path::parent).unwrap().join("examples/libc_main.a");
+    assert!(library.exists(), "{} is missing: `cargo build --examples` makes it", library.display());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guide-handover");
+    let sources = [root.join("docs/porting/handover.c"), root.join("tests/porting/fetch.c")];
+    c_program::build(&program, &[&sources[0], &sources[1], &library]);
+    for kind in
+        [Peer::Answers, Peer::HasAnotherName, Peer::IsCut, Peer::Hangs, Peer::SpeaksHttp, Peer::Refuses]
+    {
+        let (port, peer) = peer(kind);
+        let mut command = Command::new(&program);
+        command.args([&port.to_string(), "localhost"]).arg(&ca).arg("not");
+        let output = command.output().unwrap();
+        peer.join().unwrap();
+        if kind == Peer::Answers {
+            assert!(output.status.success() && output.stdout == answer(), "{output:?}");
+        } else {
+            assert_eq!(output.status.code(), Some(1), "{kind:?}: {output:?}");
+            assert!(!output.stderr.is_empty() || kind == Peer::Hangs, "{kind:?} left nothing in the queue");
+        }
+    }
+}
+
 #[test]
 fn an_outcome_is_told_in_the_same_words() {
     let (_files, ca) = ca_file();

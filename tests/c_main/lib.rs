@@ -1,6 +1,9 @@
-//! The Rust half of a program whose `main` is C's, for `tests/c_main.rs`. Built as a static library.
+//! The Rust half of a program whose `main` is C's, for `tests/c_main.rs` and `tests/guide.rs`. Built as a
+//! static library.
 
 mod crossing;
+#[path = "../../docs/porting/handover.rs"]
+mod handover;
 
 use std::error::Error;
 use std::ffi::c_int;
