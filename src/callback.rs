@@ -131,6 +131,7 @@ pub unsafe fn with_context<T>(
 /// C calls a callback of SSL_CTX_set_verify(3) or SSL_set_verify(3) with these arguments.
 ///
 /// C: [`SSL_CTX_set_verify(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_verify/)
+#[doc(alias = "SSL_CTX_set_verify")]
 pub unsafe fn verify(
     preverified: c_int,
     store: *mut sys::X509_STORE_CTX,
@@ -162,6 +163,7 @@ pub unsafe fn danger_verify(
 /// C calls a callback of SSL_CTX_set_cert_verify_callback(3) with this context.
 ///
 /// C: [`SSL_CTX_set_cert_verify_callback(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_cert_verify_callback/)
+#[doc(alias = "SSL_CTX_set_cert_verify_callback")]
 pub unsafe fn verify_chain(
     store: *mut sys::X509_STORE_CTX,
     body: impl FnOnce(&mut PeerChainView<'_>) -> bool,
@@ -190,6 +192,7 @@ pub unsafe fn danger_verify_chain(
 /// C calls a callback of SSL_CTX_set_client_hello_cb(3) with these arguments.
 ///
 /// C: [`SSL_CTX_set_client_hello_cb(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_client_hello_cb/)
+#[doc(alias = "SSL_CTX_set_client_hello_cb")]
 pub unsafe fn client_hello(
     ssl: *mut sys::SSL,
     alert: *mut c_int,
@@ -206,6 +209,7 @@ pub unsafe fn client_hello(
 /// C calls a callback of SSL_CTX_set_tlsext_servername_callback(3) with these arguments.
 ///
 /// C: [`SSL_CTX_set_tlsext_servername_callback(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_servername_callback/)
+#[doc(alias = "SSL_CTX_set_tlsext_servername_callback")]
 pub unsafe fn server_name(
     ssl: *mut sys::SSL,
     alert: *mut c_int,
@@ -222,6 +226,7 @@ pub unsafe fn server_name(
 /// C calls a callback of SSL_CTX_set_cert_cb(3) or SSL_set_cert_cb(3) with this object.
 ///
 /// C: [`SSL_CTX_set_cert_cb(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_cert_cb/)
+#[doc(alias = "SSL_CTX_set_cert_cb")]
 pub unsafe fn certificate(
     ssl: *mut sys::SSL,
     body: impl FnOnce(&mut CertificateView<'_>) -> CertificateDecision,
@@ -237,6 +242,7 @@ pub unsafe fn certificate(
 /// C calls a callback of SSL_CTX_set_alpn_select_cb(3) with these arguments.
 ///
 /// C: [`SSL_CTX_set_alpn_select_cb(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_alpn_select_cb/)
+#[doc(alias = "SSL_CTX_set_alpn_select_cb")]
 pub unsafe fn alpn_select(
     ssl: *mut sys::SSL,
     out: *mut *const c_uchar,

@@ -34,22 +34,31 @@ pub struct Handshake<C: Channel> {
 #[non_exhaustive]
 pub enum HandshakeError<C: Channel> {
     /// `SSL_ERROR_WANT_READ`: wait until the channel is readable, then resume.
+    #[doc(alias = "SSL_ERROR_WANT_READ")]
     WantRead(Handshake<C>),
     /// `SSL_ERROR_WANT_WRITE`: wait until the channel is writable, then resume.
+    #[doc(alias = "SSL_ERROR_WANT_WRITE")]
     WantWrite(Handshake<C>),
     /// `SSL_ERROR_WANT_CONNECT`: the connect BIO is still connecting.
+    #[doc(alias = "SSL_ERROR_WANT_CONNECT")]
     WantConnect(Handshake<C>),
     /// `SSL_ERROR_WANT_ACCEPT`: the accept BIO still waits for a connection.
+    #[doc(alias = "SSL_ERROR_WANT_ACCEPT")]
     WantAccept(Handshake<C>),
     /// `SSL_ERROR_WANT_X509_LOOKUP`: the certificate callback asked for time; resuming calls it again.
+    #[doc(alias = "SSL_ERROR_WANT_X509_LOOKUP")]
     WantX509Lookup(Handshake<C>),
     /// `SSL_ERROR_WANT_CLIENT_HELLO_CB`: the ClientHello callback asked for time; resuming calls it again.
+    #[doc(alias = "SSL_ERROR_WANT_CLIENT_HELLO_CB")]
     WantClientHello(Handshake<C>),
     /// `SSL_ERROR_WANT_RETRY_VERIFY`: the verify callback asked for time; resuming verifies again.
+    #[doc(alias = "SSL_ERROR_WANT_RETRY_VERIFY")]
     WantRetryVerify(Handshake<C>),
     /// `SSL_ERROR_WANT_ASYNC`: an asynchronous engine is at work.
+    #[doc(alias = "SSL_ERROR_WANT_ASYNC")]
     WantAsync(Handshake<C>),
     /// `SSL_ERROR_WANT_ASYNC_JOB`: no asynchronous job is free.
+    #[doc(alias = "SSL_ERROR_WANT_ASYNC_JOB")]
     WantAsyncJob(Handshake<C>),
     /// It failed. The failure says why, and gives the `Ssl` and the channel back.
     Failed(HandshakeFailure<C>),

@@ -38,6 +38,9 @@
 //! |---|---|
 //! | [`context`] | [`SslContext`], its builder, and what callbacks are given |
 //! | [`ssl`] | [`Ssl`] and [`SslRef`] |
+//! | [`conf`] | `SSL_CONF`: settings in the language of `openssl.cnf` |
+//! | [`ex_data`] | values of the caller's own in objects of C's |
+//! | [`session`] | what a connection leaves for others to resume |
 //! | [`bio`] | the channels a connection runs over |
 //! | [`handshake`], [`connected`] | the typestates |
 //! | [`poll`] | waiting for what does not block |
@@ -48,6 +51,7 @@
 //! | [`ex_data`] | data of the application in C's objects |
 //! | [`callback`] | what a Rust function needs that C registered as an OpenSSL callback |
 //! | [`ffi`] | the raw types, and how objects pass between C and Rust |
+//! | [`guide`] | for programs that come from C: what replaces each call |
 //!
 //! # Versions
 //!
@@ -64,6 +68,7 @@ pub mod context;
 pub mod error;
 pub mod ex_data;
 pub mod ffi;
+pub mod guide;
 pub mod handshake;
 #[cfg(feature = "openssl")]
 mod interop;

@@ -17,7 +17,7 @@ use libssl::bio::{
     Bio, BioError, BioInfoFn, BioMethod, BioRef, BioRetry, BioType, NextBio, RetryReason, SendBio, SslBio,
     Stop, custom,
 };
-use libssl::{Error, ErrorKind, Role};
+use libssl::{Error, ErrorKind, Role, Want};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -540,11 +540,43 @@ fn a_method_carries_a_connection() {
     assert_eq!(client.write(b"hello").unwrap(), 5);
     let mut buf = [0; 8];
     assert_eq!(server.read(&mut buf).unwrap(), 5);
-    assert_eq!(server.read(&mut buf).unwrap_err().want(), Some(libssl::Want::Read));
+    assert_eq!(server.read(&mut buf).unwrap_err().want(), Some(Want::Read));
     client.transport_mut().unwrap().custom_mut::<End>().unwrap().fails = Some(libc::ENETDOWN);
     let error = Error::from(client.read(&mut buf).unwrap_err());
     assert_eq!((error.kind(), error.errno()), (ErrorKind::Io, libc::ENETDOWN));
     assert_eq!(Error::from(client.write(b"x").unwrap_err()).kind(), ErrorKind::Poisoned);
+}
+
+/// What it waits for beside bytes comes up through TLS, as with a BIO_s_connect and a BIO_s_accept.
+#[test]
+fn a_connection_waits_for_what_its_method_waits_for() {
+    struct Waits(Option<RetryReason>);
+    impl Waits {
+        fn stop(&self, bytes: BioRetry) -> Result<usize, Stop> {
+            Err(Stop::Retry(self.0.map_or(bytes, BioRetry::special)))
+        }
+    }
+    impl BioMethod for Waits {
+        fn read(&mut self, _: &mut NextBio<'_>, _: &mut [u8]) -> Result<usize, Stop> {
+            self.stop(BioRetry::READ)
+        }
+        fn write(&mut self, _: &mut NextBio<'_>, data: &[u8]) -> Result<usize, Stop> {
+            if self.0.is_none() { Ok(data.len()) } else { self.stop(BioRetry::WRITE) }
+        }
+    }
+    for (reason, want) in [
+        (Some(RetryReason::CONNECT), Want::Connect),
+        (Some(RetryReason::ACCEPT), Want::Accept),
+        (None, Want::Read),
+    ] {
+        let mut client = SslBio::new_ssl(&common::client_context(), Role::Client).unwrap();
+        client.push(Bio::custom(Waits(reason)).unwrap()).unwrap();
+        client.ssl_mut().unwrap().set_server_name("localhost").unwrap();
+        for _ in 0..2 {
+            assert_eq!(client.do_handshake().unwrap_err().want(), Some(want));
+            assert_eq!(client.do_connect().unwrap_err().want(), Some(want));
+        }
+    }
 }
 
 #[test]

@@ -709,6 +709,24 @@ fn a_section_that_is_wrong_is_told() {
 }
 
 #[test]
+fn a_section_that_panics_leaves_the_store_where_it_was() {
+    let files = files();
+    let [chain, key] = ["chain.pem", "encrypted.pem"].map(|name| files.path(name));
+    let lines = format!("Certificate = {}\nPrivateKey = {}", chain.display(), key.display());
+    under("a_section_that_panics_leaves_the_store_where_it_was", &lines, || {
+        let mut context = port();
+        // C makes it: it is out of the way of the section.
+        let file = files.path("ca.pem");
+        assert_eq!(command(&mut context, "VerifyCAFile", file.as_ref()).unwrap(), ConfOutcome::UsedValue);
+        context.set_default_passwd_cb(|| panic!("no passphrase")).unwrap();
+        let panic = catch_unwind(AssertUnwindSafe(|| context.config("mine"))).unwrap_err();
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"no passphrase"));
+        assert_eq!(holds(context.verify_cert_store()), 1);
+        assert_queue_is_empty();
+    });
+}
+
+#[test]
 fn a_section_adds_to_no_store_that_others_hold() {
     let files = files();
     let lines = format!("VerifyCAFile = {}", files.path("other.pem").display());

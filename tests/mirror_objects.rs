@@ -5,19 +5,21 @@
 mod common;
 mod mirror;
 
+use std::ffi::{c_int, c_long, c_void};
 use std::fs;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{client_builder, client_context, client_ssl, duplex, pki, server_builder, server_context};
+use libssl::conf::{ConfFlags, SslConf};
 use libssl::context::{
     CertificateDecision, FileFormat, ProtocolVersion, SslMethod, SslMode, SslOptions, SslVerifyMode,
     TrustAnchors,
 };
 use libssl::error::AlertLevel;
 use libssl::library::InitOptions;
-use libssl::x509::PKey;
+use libssl::x509::{InheritFlags, PKey};
 use libssl::{Alert, ErrorKind, Role, Ssl, SslContext, SslContextBuilder, SslRef, Want};
 use mirror::{Two, since, supported};
 use openssl_sys as sys;
@@ -300,6 +302,14 @@ fn what_has_begun_is_not_copied() {
 }
 
 #[test]
+fn what_c_would_not_copy_is_not_passed_over() {
+    let mut ssl = client_ssl(&client_context());
+    ssl.verify_param_mut().danger_set_inherit_flags(InheritFlags::LOCKED);
+    let error = ssl.dup().unwrap_err();
+    assert_eq!((error.kind(), error.call()), (ErrorKind::InvalidInput, "SSL_dup"));
+}
+
+#[test]
 fn an_object_of_cs_is_copied_by_an_unsafe_call_only() {
     let context = client_context();
     // SAFETY: the context is live; the object is ours.
@@ -391,12 +401,59 @@ fn options_and_modes_of_an_object_are_cs() {
 
     let all = ssl.set_mode(SslMode::RELEASE_BUFFERS | SslMode::ENABLE_PARTIAL_WRITE).unwrap();
     // SAFETY: the object is live.
-    assert_eq!((all.bits() as std::ffi::c_long, ssl.mode()), (unsafe { ext::SSL_get_mode(ptr) }, all));
+    assert_eq!((all.bits() as c_long, ssl.mode()), (unsafe { ext::SSL_get_mode(ptr) }, all));
     let left = ssl.clear_mode(SslMode::RELEASE_BUFFERS);
     assert!(left == ssl.mode() && !left.contains(SslMode::RELEASE_BUFFERS));
     assert!(left.contains(SslMode::ENABLE_PARTIAL_WRITE));
     let error = ssl.set_mode(SslMode::from_bits_retain(0x100)).unwrap_err();
     assert_eq!((error.kind(), error.call()), (ErrorKind::InvalidInput, "SSL_set_mode"));
+}
+
+/// A transport whose kernel encrypts, as far as it can be asked.
+unsafe extern "C" fn says_ktls(_: *mut sys::BIO, command: c_int, _: c_long, _: *mut c_void) -> c_long {
+    const GET_KTLS_SEND: c_int = 73;
+    (command == GET_KTLS_SEND).into()
+}
+
+#[test]
+fn a_buffer_that_the_kernel_may_read_stays_where_it_is_whatever_becomes_of_the_option() {
+    // SAFETY: the method lives as long as the process; its function fits.
+    let method = unsafe {
+        let method = sys::BIO_meth_new(0, c"ktls".as_ptr());
+        sys::BIO_meth_set_ctrl__fixed_rust(method, Some(says_ktls));
+        method
+    };
+    let moves = |clear: fn(&mut Ssl)| {
+        let mut ssl = client_ssl(&client_context());
+        // SAFETY: the BIO is new, and given to the object.
+        unsafe {
+            let bio = sys::BIO_new(method);
+            ssl.set_bio(bio, bio);
+        }
+        ssl.set_options(SslOptions::ENABLE_KTLS);
+        ssl.set_mode(SslMode::ACCEPT_MOVING_WRITE_BUFFER).unwrap();
+        clear(&mut ssl);
+        ssl.set_connect_state();
+        let _ = ssl.write(b"x").unwrap_err();
+        ssl.mode().contains(SslMode::ACCEPT_MOVING_WRITE_BUFFER)
+    };
+    // True for an OpenSSL built without kTLS.
+    let with_the_option = moves(|_| {});
+    assert_eq!(
+        moves(|ssl| assert!(!ssl.clear_options(SslOptions::ENABLE_KTLS).contains(SslOptions::ENABLE_KTLS))),
+        with_the_option
+    );
+    assert_eq!(
+        moves(|ssl| {
+            let mut conf = SslConf::for_ssl(ssl).unwrap();
+            conf.set_flags(ConfFlags::FILE | ConfFlags::CLIENT);
+            // Before OpenSSL 3.2 there is no such value.
+            let _ = conf.cmd("Options", Some("-KTLS".as_ref()));
+        }),
+        with_the_option
+    );
+    // SAFETY: no BIO of the method is left.
+    unsafe { sys::BIO_meth_free(method) };
 }
 
 // What a call waits for, and alerts.
@@ -579,6 +636,8 @@ ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
 fn an_object_has_dh_parameters_of_its_own() {
     let mut builder = SslContext::builder(SslMethod::tls()).unwrap();
     builder.set_cipher_list("ADH:@SECLEVEL=0").unwrap();
+    // OpenSSL 4.0 agrees on one of the groups ffdhe… otherwise, and needs no parameters.
+    builder.set_groups_list("P-256").unwrap();
     let context = tls12(builder);
     let shake_with = |set: fn(&mut Ssl)| {
         let mut server = Ssl::new(&context).unwrap();

@@ -8,7 +8,7 @@ use super::connect::{IpFamily, SocketFlags, no_such};
 use super::handle::{Bio, BioRef};
 use super::object::{BioType, SendBio};
 use super::ssl::done;
-use crate::error::{self, Error};
+use crate::error::{self, Error, ErrorKind};
 use crate::ffi::compat::sockets;
 use crate::ffi::strings;
 
@@ -48,7 +48,7 @@ impl Bio {
 }
 
 /// Settings of the `BIO_s_accept` in a chain. Without one they answer
-/// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), or `None`.
+/// [`ErrorKind::InvalidInput`], or `None`.
 ///
 /// C's template of a chain for each connection ([`set_accept_bios`](BioRef::set_accept_bios)) takes filters. A server
 /// makes the connection itself:
@@ -75,7 +75,7 @@ impl BioRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for an empty text, and
+    /// [`ErrorKind::InvalidInput`] for an empty text, and
     /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) for one that OpenSSL cannot read.
     ///
     /// C: [`BIO_set_accept_name(3)`](https://docs.openssl.org/master/man3/BIO_s_accept/)
@@ -106,7 +106,7 @@ impl BioRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if there is no `BIO_s_accept` in the chain.
+    /// [`ErrorKind::InvalidInput`] if there is no `BIO_s_accept` in the chain.
     ///
     /// C: [`BIO_set_accept_ip_family(3)`](https://docs.openssl.org/master/man3/BIO_s_accept/)
     #[doc(alias = "BIO_set_accept_ip_family")]
@@ -164,13 +164,17 @@ impl BioRef {
     ///
     /// # Errors
     ///
-    /// As [`set_accept_ip_family`](Self::set_accept_ip_family); the chain is then freed.
+    /// As [`set_accept_ip_family`](Self::set_accept_ip_family), and [`ErrorKind::InvalidInput`] for a chain with anything but
+    /// filters, such as a file, of which C's copies are broken; the chain is then freed.
     ///
     /// C: [`BIO_set_accept_bios(3)`](https://docs.openssl.org/master/man3/BIO_s_accept/)
     #[doc(alias = "BIO_set_accept_bios")]
     pub fn set_accept_bios(&mut self, filters: SendBio) -> Result<(), Error> {
         const CALL: &str = "BIO_set_accept_bios";
         let filters = filters.into_bio();
+        if filters.links().any(|link| !link.method_type().is(BioType::FILTER)) {
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("only filters can be copied"));
+        }
         self.set_accept(CALL, |bio| {
             // SAFETY: as in `set_accept_name`; the BIO takes the reference (set0), and goes where the chain may go.
             unsafe { sockets::BIO_set_accept_bios(bio, filters.into_ptr()) }

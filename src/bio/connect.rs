@@ -13,7 +13,7 @@ use super::handle::{Bio, BioRef};
 use super::object::BioType;
 use super::ssl::done;
 use crate::error::{self, Error, ErrorKind};
-use crate::ffi::compat::sockets;
+use crate::ffi::compat::{running_version, sockets};
 use crate::ffi::strings;
 
 /// The addresses that a `BIO_s_connect` or `BIO_s_accept` takes where a name has several.
@@ -21,10 +21,13 @@ use crate::ffi::strings;
 pub enum IpFamily {
     /// `BIO_FAMILY_IPANY`
     #[default]
+    #[doc(alias = "BIO_FAMILY_IPANY")]
     Any,
     /// `BIO_FAMILY_IPV4`
+    #[doc(alias = "BIO_FAMILY_IPV4")]
     V4,
     /// `BIO_FAMILY_IPV6`
+    #[doc(alias = "BIO_FAMILY_IPV6")]
     V6,
 }
 
@@ -35,16 +38,22 @@ bitflags::bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct SocketFlags: c_int {
         /// `BIO_SOCK_REUSEADDR`
+        #[doc(alias = "BIO_SOCK_REUSEADDR")]
         const REUSEADDR = ext::BIO_SOCK_REUSEADDR;
         /// `BIO_SOCK_V6_ONLY`
+        #[doc(alias = "BIO_SOCK_V6_ONLY")]
         const V6_ONLY = ext::BIO_SOCK_V6_ONLY;
         /// `BIO_SOCK_KEEPALIVE`
+        #[doc(alias = "BIO_SOCK_KEEPALIVE")]
         const KEEPALIVE = ext::BIO_SOCK_KEEPALIVE;
         /// `BIO_SOCK_NONBLOCK`
+        #[doc(alias = "BIO_SOCK_NONBLOCK")]
         const NONBLOCK = ext::BIO_SOCK_NONBLOCK;
         /// `BIO_SOCK_NODELAY`
+        #[doc(alias = "BIO_SOCK_NODELAY")]
         const NODELAY = ext::BIO_SOCK_NODELAY;
         /// `BIO_SOCK_TFO`, since OpenSSL 3.2, where the system has it.
+        #[doc(alias = "BIO_SOCK_TFO")]
         const TFO = ext::BIO_SOCK_TFO;
         const _ = !0;
     }
@@ -235,15 +244,97 @@ impl BioRef {
         IpFamily::from_raw(family)
     }
 
-    /// How the socket is made, as far as it was set.
+    /// Whether to connect for datagrams, before the BIO is connecting.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] before OpenSSL 3.2, and [`ErrorKind::Unspecified`] once it is connecting.
+    ///
+    /// C: [`BIO_set_sock_type(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
+    #[doc(alias = "BIO_set_sock_type")]
+    pub fn set_datagram(&mut self, datagram: bool) -> Result<(), Error> {
+        const CALL: &str = "BIO_set_sock_type";
+        sockets::need_since_3_2(CALL)?;
+        let kind = if datagram { libc::SOCK_DGRAM } else { libc::SOCK_STREAM };
+        // SAFETY: as in `set_conn_hostname`.
+        self.set_conn(CALL, |bio| unsafe { sockets::BIO_set_sock_type(bio, kind).into() })
+    }
+
+    /// Whether it connects for datagrams. `None` before OpenSSL 3.2.
+    ///
+    /// C: [`BIO_get_sock_type(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
+    #[doc(alias = "BIO_get_sock_type")]
+    pub fn is_datagram(&self) -> Option<bool> {
+        // SAFETY: the BIO is live, and the call only reads it.
+        match unsafe { sockets::BIO_get_sock_type(self.first_of(BioType::CONNECT)?) } {
+            libc::SOCK_DGRAM => Some(true),
+            libc::SOCK_STREAM => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The datagram BIO under a connect BIO that is connected for datagrams.
+    ///
+    /// C: [`BIO_get0_dgram_bio(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
+    #[doc(alias = "BIO_get0_dgram_bio")]
+    pub fn dgram_bio_mut(&mut self) -> Option<&mut BioRef> {
+        let mut dgram = ptr::null_mut();
+        // SAFETY: the BIO is live; C writes the pointer to the local.
+        let found = unsafe { sockets::BIO_get0_dgram_bio(self.first_of(BioType::CONNECT)?, &raw mut dgram) };
+        // SAFETY: get0: it lives as long as the connect BIO has it, which is borrowed for writing.
+        (found == 1 && !dgram.is_null()).then(|| unsafe { BioRef::from_ptr_mut(dgram) })
+    }
+
+    /// Sends the first bytes with the SYN (TCP Fast Open), where the system does it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] before OpenSSL 3.2, and [`ErrorKind::Unspecified`] where it was built without.
+    ///
+    /// C: [`BIO_set_tfo(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
+    #[doc(alias = "BIO_set_tfo")]
+    pub fn set_tfo(&mut self, on: bool) -> Result<(), Error> {
+        const CALL: &str = "BIO_set_tfo";
+        sockets::need_since_3_2(CALL)?;
+        // SAFETY: as in `set_conn_hostname`.
+        self.set_conn(CALL, |bio| unsafe { sockets::BIO_set_tfo(bio, on.into()).into() })
+    }
+
+    /// The flags that a socket BIO gives send(2), such as `MSG_NOSIGNAL`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] before OpenSSL 4.0, and [`ErrorKind::Unspecified`] where there is no socket BIO.
+    ///
+    /// C: [`BIO_set_send_flags(3)`](https://docs.openssl.org/master/man3/BIO_s_socket/)
+    #[doc(alias = "BIO_set_send_flags")]
+    pub fn set_send_flags(&mut self, flags: c_int) -> Result<(), Error> {
+        const CALL: &str = "BIO_set_send_flags";
+        sockets::need_since_4_0(CALL)?;
+        // SAFETY: the BIO is live and borrowed for writing; the command takes a number.
+        match self.enter(|bio| unsafe { sockets::BIO_set_send_flags(bio, flags) }) {
+            (1.., _) => done(CALL, true),
+            (ret, errno) => Err(self.failed(CALL, c_int::try_from(ret).unwrap_or(-1), errno)),
+        }
+    }
+
+    /// How the socket is made, as far as it was set. `None` before OpenSSL 3.2, which does not tell.
     ///
     /// C: [`BIO_get_conn_mode(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_get_conn_mode")]
     pub fn conn_mode(&self) -> Option<SocketFlags> {
         let connect = self.first_of(BioType::CONNECT)?;
-        // SAFETY: the BIO is live, and the call only reads it. C's macro passes NULL, for which C answers 0.
-        let mode = unsafe { ask(connect, 4) };
-        c_int::try_from(mode).ok().map(SocketFlags::from_bits_retain)
+        if running_version() < 0x3020_0000 {
+            return None;
+        }
+        // SAFETY: the BIO is live, and the calls only read it.
+        let mode = match unsafe { sockets::BIO_get_conn_mode(connect) } {
+            // C's macro passes NULL, for which C answers 0.
+            // SAFETY: as above.
+            0 => c_int::try_from(unsafe { ask(connect, 4) }).ok()?,
+            mode => mode,
+        };
+        Some(SocketFlags::from_bits_retain(mode))
     }
 
     fn set_conn(

@@ -50,7 +50,9 @@ mod pair;
 mod sock;
 mod socket;
 mod ssl;
+mod ssl_end;
 mod ssl_io;
+mod ssl_settings;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -64,6 +64,7 @@ impl Pair {
     /// [`ErrorKind::Refused`] if there is no memory for them.
     ///
     /// C: [`BIO_new_bio_pair(3)`](https://docs.openssl.org/master/man3/BIO_s_bio/)
+    #[doc(alias = "BIO_new_bio_pair")]
     pub fn new(to_ssl: usize, from_ssl: usize) -> Result<Self, Error> {
         const CALL: &str = "BIO_new_bio_pair";
         error::clear();

@@ -1,19 +1,22 @@
 //! `BIO_f_ssl`: a connection in the middle of a chain of BIOs.
 
+use std::ffi::c_int;
 use std::fmt;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 
 use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::chain;
 use super::handle::{Bio, BioRef};
 use super::object::{BioType, SendBio};
+use super::ssl_end as end;
 use crate::context::SslContextRef;
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::compat::sockets;
 use crate::ffi::panics;
-use crate::ssl::{self, Role, Ssl, SslRef};
+use crate::ssl::{Role, Ssl, SslRef};
 
 // Neither `Send` nor `Sync`: what is behind a BIO has no lock, and may be shared or tied to a thread.
 foreign_type! {
@@ -41,14 +44,15 @@ foreign_type! {
     /// connection that failed refuses all I/O.
     ///
     /// Dropping a chain that was made here sends nothing, where BIO_free_all(3) would send a close_notify, and perhaps
-    /// wait: call [`ssl_shutdown`](SslBioRef::ssl_shutdown) before. One that C made is freed as C frees it.
+    /// wait: call [`ssl_shutdown`](SslBioRef::ssl_shutdown) before. One that C made is freed as C frees it, unless its
+    /// connection failed.
     ///
     /// C: [`BIO_f_ssl(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
     #[doc(alias = "BIO_f_ssl")]
     #[doc(alias = "BIO_free_all")]
     pub unsafe type SslBio {
         type CType = sys::BIO;
-        fn drop = free;
+        fn drop = end::free;
     }
 }
 
@@ -132,6 +136,7 @@ impl SslBio {
         // SAFETY: the BIO is live and has no object yet; the object is live and given up.
         let set = unsafe { ext::BIO_set_ssl(bio.as_ptr(), object, ext::BIO_CLOSE.into()) };
         if set == 1 {
+            bio.silence();
             return Ok(bio);
         }
         let error = Error::from_queue("BIO_set_ssl");
@@ -153,10 +158,14 @@ impl SslBio {
     #[doc(alias = "BIO_get_ssl")]
     pub fn into_ssl(self) -> Result<Ssl, Self> {
         let Ok((filter, ssl)) = self.parts() else { return Err(self) };
-        // SAFETY: both are live. The BIO gives up its reference to the object, which this takes, before it dies.
+        // SAFETY: both are live. The BIO gives up its reference to the object, which this takes, before it dies. The
+        // transport, of which the object has a reference too, does not hang behind it any more.
         unsafe {
+            let transport = chain::take_behind(filter);
             ext::BIO_set_close(filter, ext::BIO_NOCLOSE.into());
-            sys::BIO_free_all(self.into_ptr());
+            sys::BIO_free_all(ForeignType::into_ptr(self));
+            drop(transport);
+            // Nor does it come from C here.
             Ok(<Ssl as ForeignType>::from_ptr(ssl))
         }
     }
@@ -176,19 +185,19 @@ impl SslBio {
             return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("not a filter"));
         }
         // SAFETY: both chains are live and ours; the second one hangs behind the first from here on.
-        unsafe {
-            let top = filters.into_ptr();
-            enter(|| ext::BIO_push(top, self.into_ptr()));
-            Ok(<Self as ForeignType>::from_ptr(top))
-        }
+        let chain = unsafe { <Self as ForeignType>::from_ptr(filters.into_ptr()) };
+        // SAFETY: as above.
+        unsafe { enter(|| ext::BIO_push(chain.as_ptr(), self.into_ptr())) };
+        error::clear();
+        Ok(chain)
     }
 
     /// Takes over a chain from C, with the reference that the caller owned.
     ///
     /// # Safety
     ///
-    /// `bio` is a live BIO of which the caller owns one reference, and nobody else uses the chain, nor its `SSL`, while
-    /// this crate does. What the `SSL` and its BIOs hold may be used on any thread.
+    /// `bio` is a live BIO of which the caller owns one reference, and the first of its chain, and nobody else uses the
+    /// chain, nor its `SSL`, while this crate does. What the `SSL` and its BIOs hold may be used on any thread.
     pub unsafe fn from_ptr(bio: *mut sys::BIO) -> Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignType>::from_ptr(bio) }
@@ -201,7 +210,19 @@ impl SslBio {
 
     /// Gives the chain to C. When C frees it, that sends a close_notify.
     pub fn into_ptr(self) -> *mut sys::BIO {
+        if let Ok((filter, _)) = self.parts() {
+            // SAFETY: the BIO is live and ours.
+            unsafe { end::speak(filter) };
+        }
         ForeignType::into_ptr(self)
+    }
+
+    /// Has the connection end without a word when the last reference to its BIO goes, whoever holds that.
+    fn silence(&self) {
+        if let Ok((filter, _)) = self.parts() {
+            // SAFETY: the BIO is live and ours.
+            unsafe { end::be_silent(filter) };
+        }
     }
 
     /// # Safety
@@ -219,6 +240,7 @@ impl SslBio {
         let ssl = bio.ssl_mut()?;
         ssl.complete(call, context)?;
         ssl.remember(role);
+        bio.silence();
         error::clear();
         Ok(bio)
     }
@@ -249,6 +271,30 @@ impl SslBioRef {
     /// The pointer.
     pub fn as_ptr(&self) -> *mut sys::BIO {
         ForeignTypeRef::as_ptr(self)
+    }
+
+    /// One more reference to the first BIO, and so to the chain.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unspecified`] if C cannot count any further.
+    ///
+    /// C: [`BIO_up_ref(3)`](https://docs.openssl.org/master/man3/BIO_new/)
+    ///
+    /// # Safety
+    ///
+    /// Of all references only one is used at a time, also by C: what one lends is over before another one is used. While
+    /// there is more than one, the chain stays as it is.
+    #[doc(alias = "BIO_up_ref")]
+    pub unsafe fn up_ref(&self) -> Result<SslBio, Error> {
+        error::clear();
+        // SAFETY: the BIO is live; the reference is new.
+        unsafe {
+            match ext::BIO_up_ref(self.as_ptr()) {
+                1 => Ok(SslBio::from_ptr(self.as_ptr())),
+                _ => Err(Error::from_queue("BIO_up_ref")),
+            }
+        }
     }
 
     /// The connection's object.
@@ -345,7 +391,7 @@ impl SslBioRef {
     /// The `BIO_f_ssl` and its object.
     pub(super) fn parts(&self) -> Result<(*mut sys::BIO, *mut sys::SSL), Error> {
         // SAFETY: the chain is live.
-        let ssl = unsafe { find(self.as_ptr()) };
+        let ssl = unsafe { end::find(self.as_ptr()) };
         ssl.ok_or_else(|| {
             Error::new(ErrorKind::NoTransport, "BIO_get_ssl").with_detail("the chain has no SSL")
         })
@@ -367,8 +413,8 @@ impl fmt::Debug for SslBio {
     }
 }
 
-pub(super) fn role_as_raw(role: Role) -> std::ffi::c_int {
-    std::ffi::c_int::from(role == Role::Client)
+pub(super) fn role_as_raw(role: Role) -> c_int {
+    c_int::from(role == Role::Client)
 }
 
 /// Makes a call on a chain outside of the connection, in which BIOs written in Rust may run.
@@ -385,23 +431,6 @@ pub(super) fn done(call: &'static str, success: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// The `BIO_f_ssl` of a chain, and its object.
-///
-/// # Safety
-///
-/// `bio` is live, and so is the chain behind it.
-unsafe fn find(bio: *mut sys::BIO) -> Option<(*mut sys::BIO, *mut sys::SSL)> {
-    let mut ssl = ptr::null_mut();
-    // SAFETY: by this function's contract. The command is asked of the BIO itself, which fills `ssl` if it has one.
-    unsafe {
-        let filter = ext::BIO_find_type(bio, BioType::SSL.0);
-        if filter.is_null() || ext::BIO_get_ssl(filter, &raw mut ssl) != 1 || ssl.is_null() {
-            return None;
-        }
-        Some((filter, ssl))
-    }
-}
-
 /// Only one connection in a chain is looked after.
 fn refuse_second(call: &'static str, chain: &BioRef) -> Result<(), Error> {
     if chain.links().any(|bio| bio.method_type() == BioType::SSL) {
@@ -410,22 +439,4 @@ fn refuse_second(call: &'static str, chain: &BioRef) -> Result<(), Error> {
         );
     }
     Ok(())
-}
-
-/// Frees the chain. If it was made here, nothing goes out, and the session is kept or dropped as `Ssl` does it.
-///
-/// # Safety
-///
-/// `bio` is live, and the caller gives up one reference to it.
-unsafe fn free(bio: *mut sys::BIO) {
-    // SAFETY: the chain and its object are live until BIO_free_all. The object is nobody else's: a quiet shutdown of it
-    // is seen by nobody.
-    unsafe {
-        if let Some((_, ssl)) = find(bio) {
-            if ssl::settle(ssl) {
-                ext::SSL_set_quiet_shutdown(ssl, 1);
-            }
-        }
-        sys::BIO_free_all(bio);
-    }
 }

@@ -2,16 +2,15 @@
 //! poison flag.
 
 use std::ffi::c_int;
-use std::time::Duration;
+use std::io::{self, Read, Write};
 
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::handle::BioRef;
-use super::ssl::{SslBioRef, done, enter, role_as_raw};
+use super::ssl::{SslBio, SslBioRef, done, enter};
 use crate::error::{self, Error, ErrorKind, SslError};
 use crate::ffi::strings;
-use crate::ssl::{Phase, Role, ShutdownResult, ShutdownState, SslRef};
+use crate::ssl::{Phase, ShutdownResult, ShutdownState, SslRef};
 
 impl SslBioRef {
     /// Connects the transport where that is still to be done, and shakes hands, or goes on with it.
@@ -122,20 +121,11 @@ impl SslBioRef {
                 .with_detail("there is no room for a byte and a NUL");
             return Err(SslError::refused(error));
         }
-        let mut unsupported = None;
         let read = self.io(CALL, Phase::Data, |bio| {
             // SAFETY: the chain is live; C writes at most `size` bytes to the buffer.
-            let ret = unsafe { ext::BIO_gets(bio, buf.as_mut_ptr().cast(), size) };
-            if ret != UNSUPPORTED {
-                return ret;
-            }
-            unsupported = Some(Error::from_queue(CALL).with_kind(ErrorKind::Unsupported));
-            1
+            unsafe { ext::BIO_gets(bio, buf.as_mut_ptr().cast(), size) }
         })?;
-        match unsupported {
-            None => Ok(usize::try_from(read).unwrap_or_default().min(buf.len() - 1)),
-            Some(error) => Err(SslError::refused(error.with_detail("no filter before the SSL reads lines"))),
-        }
+        Ok(usize::try_from(read).unwrap_or_default().min(buf.len() - 1))
     }
 
     /// Writes a text and returns how many bytes were taken.
@@ -264,137 +254,6 @@ impl SslBioRef {
         done(CALL, cleared)
     }
 
-    /// Makes the object a client or a server, ready for a new handshake.
-    ///
-    /// # Errors
-    ///
-    /// As [`ssl`](Self::ssl).
-    ///
-    /// C: [`BIO_set_ssl_mode(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
-    #[doc(alias = "BIO_set_ssl_mode")]
-    pub fn set_ssl_mode(&mut self, role: Role) -> Result<(), Error> {
-        let (filter, _) = self.parts()?;
-        // SAFETY: the BIO is live and borrowed for writing.
-        unsafe { ext::BIO_set_ssl_mode(filter, role_as_raw(role).into()) };
-        self.ssl_mut()?.remember(role);
-        error::clear();
-        Ok(())
-    }
-
-    /// Lets a TLS 1.2 connection renegotiate whenever so many bytes were read and written, of 512 or more: C takes no
-    /// less. TLS 1.3 has no renegotiation, and goes on without.
-    ///
-    /// # Errors
-    ///
-    /// As [`ssl`](Self::ssl), and [`ErrorKind::InvalidInput`] for a number that C does not take.
-    ///
-    /// C: [`BIO_set_ssl_renegotiate_bytes(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
-    #[doc(alias = "BIO_set_ssl_renegotiate_bytes")]
-    pub fn set_ssl_renegotiate_bytes(&mut self, bytes: usize) -> Result<(), Error> {
-        let (filter, _) = self.parts()?;
-        let bytes = std::ffi::c_long::try_from(bytes).ok().filter(|bytes| *bytes >= 512);
-        let bytes =
-            bytes.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "BIO_set_ssl_renegotiate_bytes"))?;
-        // SAFETY: the BIO is live and borrowed for writing.
-        unsafe { ext::BIO_set_ssl_renegotiate_bytes(filter, bytes) };
-        Ok(())
-    }
-
-    /// Lets a TLS 1.2 connection renegotiate at the first read or write after this time. C counts whole seconds, and
-    /// takes less than a minute for 5 seconds.
-    ///
-    /// # Errors
-    ///
-    /// As [`ssl`](Self::ssl), and [`ErrorKind::InvalidInput`] for more than C can count.
-    ///
-    /// C: [`BIO_set_ssl_renegotiate_timeout(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
-    #[doc(alias = "BIO_set_ssl_renegotiate_timeout")]
-    pub fn set_ssl_renegotiate_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
-        let (filter, _) = self.parts()?;
-        let seconds = std::ffi::c_long::try_from(timeout.as_secs())
-            .map_err(|_| Error::new(ErrorKind::InvalidInput, "BIO_set_ssl_renegotiate_timeout"))?;
-        // SAFETY: the BIO is live and borrowed for writing.
-        unsafe { ext::BIO_set_ssl_renegotiate_timeout(filter, seconds) };
-        Ok(())
-    }
-
-    /// How often the chain asked for a renegotiation.
-    ///
-    /// # Errors
-    ///
-    /// As [`ssl`](Self::ssl).
-    ///
-    /// C: [`BIO_get_num_renegotiates(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
-    #[doc(alias = "BIO_get_num_renegotiates")]
-    pub fn num_renegotiates(&self) -> Result<usize, Error> {
-        let (filter, _) = self.parts()?;
-        // SAFETY: the BIO is live, and the call only reads it.
-        Ok(usize::try_from(unsafe { ext::BIO_get_num_renegotiates(filter) }).unwrap_or_default())
-    }
-
-    /// Takes the session of another chain, to resume it, with its session ID context and its certificates.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Refused`] if OpenSSL does so, and [`ErrorKind::NotReady`] where the context demands a verified name:
-    /// the session would stand for a verification that is not known here.
-    ///
-    /// C: [`BIO_ssl_copy_session_id(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
-    ///
-    /// # Safety
-    ///
-    /// Both objects share their certificates and keys from now on: as long as both live, no two threads use them at the
-    /// same time.
-    #[doc(alias = "BIO_ssl_copy_session_id")]
-    pub unsafe fn copy_session_id(&mut self, from: &Self) -> Result<(), Error> {
-        const CALL: &str = "BIO_ssl_copy_session_id";
-        if self.ssl_mut()?.demands_name() {
-            let detail =
-                "the context demands a verified name, which a session of another object does not have";
-            return Err(Error::new(ErrorKind::NotReady, CALL).with_detail(detail));
-        }
-        error::clear();
-        // SAFETY: both chains are live, this one borrowed for writing; what is shared by this function's contract.
-        match unsafe { ext::BIO_ssl_copy_session_id(self.as_ptr(), from.as_ptr()) } {
-            1 => Ok(()),
-            _ => Err(Error::from_queue(CALL)),
-        }
-    }
-
-    /// As [`BioRef::set_conn_hostname`], of the transport.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[doc(alias = "BIO_set_conn_hostname")]
-    pub fn set_conn_hostname(&mut self, name: &str) -> Result<(), Error> {
-        self.need_transport("BIO_set_conn_hostname")?.set_conn_hostname(name)
-    }
-
-    /// As [`BioRef::set_conn_port`], of the transport.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[doc(alias = "BIO_set_conn_port")]
-    pub fn set_conn_port(&mut self, port: &str) -> Result<(), Error> {
-        self.need_transport("BIO_set_conn_port")?.set_conn_port(port)
-    }
-
-    /// As [`BioRef::set_nbio`], of the transport.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[doc(alias = "BIO_set_nbio")]
-    pub fn set_nbio(&mut self, nonblocking: bool) -> Result<(), Error> {
-        self.need_transport("BIO_set_nbio")?.set_nbio(nonblocking)
-    }
-
-    fn need_transport(&mut self, call: &'static str) -> Result<&mut BioRef, Error> {
-        self.transport_mut().ok_or_else(|| Error::new(ErrorKind::NoTransport, call))
-    }
-
     fn need_next(&self, call: &'static str) -> Result<(), SslError> {
         if self.transport().is_some() {
             return Ok(());
@@ -412,8 +271,101 @@ impl SslBioRef {
     ) -> Result<c_int, SslError> {
         let top = self.as_ptr();
         let ssl: &mut SslRef = self.ssl_mut().map_err(SslError::refused)?;
-        // SAFETY: the chain and its object are live, and borrowed for writing.
-        ssl.call_judged(name, phase, |_| call(top), |ssl, ret| unsafe { judge(top, ssl, ret) })
+        let mut unsupported = None;
+        let moved = ssl.call_judged(
+            name,
+            phase,
+            |_| {
+                // The flags of an earlier call must not stand for this one, where it does not get far.
+                // SAFETY: the chain is live and borrowed for writing.
+                unsafe { sys::BIO_clear_retry_flags(top) };
+                let ret = call(top);
+                if ret != UNSUPPORTED {
+                    return ret;
+                }
+                // A filter cannot do it: the connection knows nothing of that.
+                unsupported = Some(Error::from_queue(name).with_kind(ErrorKind::Unsupported));
+                1
+            },
+            // SAFETY: the chain and its object are live, and borrowed for writing.
+            |ssl, ret| unsafe { judge(top, ssl, ret) },
+        )?;
+        match unsupported {
+            None => Ok(moved),
+            Some(error) => Err(SslError::refused(error.with_detail("no filter before the SSL can do it"))),
+        }
+    }
+}
+
+/// The clean end is `Ok(0)`, and a suspension [`WouldBlock`](io::ErrorKind::WouldBlock).
+impl Read for SslBioRef {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match Self::read(self, buf) {
+            Err(error) if error.is_zero_return() => Ok(0),
+            outcome => outcome.map_err(io::Error::from),
+        }
+    }
+}
+
+/// A suspension is [`WouldBlock`](io::ErrorKind::WouldBlock).
+impl Write for SslBioRef {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        Self::write(self, data).map_err(io::Error::from)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Self::flush(self).map_err(io::Error::from)
+    }
+}
+
+// Without these, `bio.read()` would be the trait's method where the trait is in scope, and the mirror's elsewhere.
+impl SslBio {
+    /// As [`SslBioRef::read`].
+    ///
+    /// # Errors
+    ///
+    /// As [`SslBioRef::read`].
+    #[doc(alias = "BIO_read")]
+    pub fn read(&mut self, buf: &mut [u8]) -> Result<usize, SslError> {
+        (**self).read(buf)
+    }
+
+    /// As [`SslBioRef::write`].
+    ///
+    /// # Errors
+    ///
+    /// As [`SslBioRef::write`].
+    #[doc(alias = "BIO_write")]
+    pub fn write(&mut self, data: &[u8]) -> Result<usize, SslError> {
+        (**self).write(data)
+    }
+
+    /// As [`SslBioRef::flush`].
+    ///
+    /// # Errors
+    ///
+    /// As [`SslBioRef::flush`].
+    #[doc(alias = "BIO_flush")]
+    pub fn flush(&mut self) -> Result<(), SslError> {
+        (**self).flush()
+    }
+}
+
+/// As of [`SslBioRef`].
+impl Read for SslBio {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Read::read(&mut **self, buf)
+    }
+}
+
+/// As of [`SslBioRef`].
+impl Write for SslBio {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        Write::write(&mut **self, data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Write::flush(&mut **self)
     }
 }
 

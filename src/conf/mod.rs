@@ -41,7 +41,7 @@ use crate::context::{SslContextBuilderRef, calling, check_subjects_in, check_sub
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::strings;
 use crate::ssl::SslRef;
-use target::{OwnStores, Slot, Target};
+use target::{OwnStores, Slot, Target, configure};
 
 /// An `SSL_CONF_CTX`: it carries out commands on a context or a connection, which it has for itself as long.
 ///
@@ -275,36 +275,23 @@ impl<'a> SslConf<'a> {
             Some(value) => self.look_at(call, name, value)?,
             None => &[],
         };
-        self.target.answer_for_passphrase()?;
-        self.target.note_options()?;
-        let ret = self.stores.around(&mut self.target, slots, |target| {
-            let promises = (!danger).then(|| target.promises());
-            error::clear();
-            // A panic of a callback goes on after this, when what it interrupted is in order.
-            calling(|| {
-                let ret = carry_out();
-                let failure = (ret <= 0).then(|| Error::from_queue(call));
-                if let Some(detail) = promises.and_then(|promises| target.keep(&promises)) {
-                    return Err(Error::new(ErrorKind::InvalidInput, call).with_detail(detail));
-                }
-                match (ret, failure) {
-                    (_, None) => Ok(ret),
-                    (ret, _) if ret == unknown => Ok(ret),
-                    (MISSING, Some(failure)) => Err(failure.with_kind(ErrorKind::InvalidInput)),
-                    (_, Some(failure)) => Err(failure.with_kind(ErrorKind::Refused)),
-                }
-            })
-        });
-        let watched = self.target.watch_refusals();
-        error::clear();
-        match ret {
-            Ok(ret) => watched.map(|()| ret),
-            Err(error) if error.has_detail() => Err(error),
-            Err(error) => {
-                let value = value.map_or("no value".into(), CStr::to_string_lossy);
-                Err(error.with_detail(format!("{}: {value}", name.to_string_lossy())))
+        let result = configure(call, &mut self.target, &mut self.stores, slots, danger, || {
+            let ret = carry_out();
+            let failure = (ret <= 0).then(|| Error::from_queue(call));
+            match (ret, failure) {
+                (_, None) => Ok(ret),
+                (ret, _) if ret == unknown => Ok(ret),
+                (MISSING, Some(failure)) => Err(failure.with_kind(ErrorKind::InvalidInput)),
+                (_, Some(failure)) => Err(failure.with_kind(ErrorKind::Refused)),
             }
-        }
+        });
+        result.map_err(|error| {
+            if error.has_detail() {
+                return error;
+            }
+            let value = value.map_or("no value".into(), CStr::to_string_lossy);
+            error.with_detail(format!("{}: {value}", name.to_string_lossy()))
+        })
     }
 
     /// Looks at a command before C carries it out, and answers which stores it adds to.

@@ -4,9 +4,9 @@ use std::ffi::{CStr, c_int};
 
 use openssl_sys_ext as ext;
 
-use super::target::{OwnStores, Slot, Target};
-use crate::context::{SslContextBuilderRef, calling};
-use crate::error::{self, Error, ErrorKind};
+use super::target::{OwnStores, Slot, Target, configure};
+use crate::context::SslContextBuilderRef;
+use crate::error::{Error, ErrorKind};
 use crate::ffi::strings;
 use crate::ssl::SslRef;
 
@@ -78,25 +78,11 @@ fn run(
     danger: bool,
     carry_out: impl FnOnce() -> c_int,
 ) -> Result<(), Error> {
-    target.answer_for_passphrase()?;
-    target.note_options()?;
-    let done = OwnStores::default().around(&mut target, &Slot::BOTH, |target| {
-        let promises = (!danger).then(|| target.promises());
-        error::clear();
-        // As for a single command.
-        calling(|| {
-            let done = carry_out();
-            let failure = (done != 1).then(|| Error::from_queue(call).with_kind(ErrorKind::Refused));
-            if let Some(detail) = promises.and_then(|promises| target.keep(&promises)) {
-                return Err(Error::new(ErrorKind::InvalidInput, call).with_detail(detail));
-            }
-            match failure {
-                None => Ok(()),
-                Some(failure) => Err(failure.with_detail(section.to_string_lossy())),
-            }
-        })
-    });
-    let watched = target.watch_refusals();
-    error::clear();
-    done.and(watched)
+    configure(call, &mut target, &mut OwnStores::default(), &Slot::BOTH, danger, || {
+        if carry_out() == 1 {
+            return Ok(());
+        }
+        let failure = Error::from_queue(call).with_kind(ErrorKind::Refused);
+        Err(failure.with_detail(section.to_string_lossy()))
+    })
 }

@@ -6,8 +6,8 @@ use std::ptr;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use crate::context::{CertificateFlags, SslContextBuilderRef, SslVerifyMode};
-use crate::error::{Error, ErrorKind};
+use crate::context::{CertificateFlags, SslContextBuilderRef, SslVerifyMode, calling};
+use crate::error::{self, Error, ErrorKind};
 use crate::ssl::SslRef;
 use crate::x509::{X509Store, X509StoreRef};
 
@@ -211,7 +211,7 @@ impl OwnStores {
     }
 
     /// Makes a call that may add to the stores in these slots.
-    pub(super) fn around<T>(
+    fn around<T>(
         &mut self,
         target: &mut Target<'_>,
         slots: &[Slot],
@@ -231,4 +231,33 @@ impl OwnStores {
             Slot::Chain => &mut self.chain,
         }
     }
+}
+
+/// Lets C carry commands out, which may add to the stores in these slots. Without `danger` they give no promise up.
+pub(super) fn configure<T>(
+    call: &'static str,
+    target: &mut Target<'_>,
+    stores: &mut OwnStores,
+    slots: &[Slot],
+    danger: bool,
+    carry_out: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    target.answer_for_passphrase()?;
+    target.note_options()?;
+    // A panic of a callback goes on after this, when what it interrupted is in order.
+    let result = calling(|| {
+        let result = stores.around(target, slots, |target| {
+            let promises = (!danger).then(|| target.promises());
+            error::clear();
+            let result = carry_out();
+            match promises.and_then(|promises| target.keep(&promises)) {
+                Some(detail) => Err(Error::new(ErrorKind::InvalidInput, call).with_detail(detail)),
+                None => result,
+            }
+        });
+        let watched = target.watch_refusals();
+        result.and_then(|value| watched.map(|()| value))
+    });
+    error::clear();
+    result
 }

@@ -12,19 +12,26 @@ bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct ConfFlags: u32 {
         /// `SSL_CONF_FLAG_CMDLINE`: as on a command line, `-min_protocol`. It excludes [`FILE`](Self::FILE).
+        #[doc(alias = "SSL_CONF_FLAG_CMDLINE")]
         const CMDLINE = 0x1;
         /// `SSL_CONF_FLAG_FILE`: as in a file, `MinProtocol`. It excludes [`CMDLINE`](Self::CMDLINE).
+        #[doc(alias = "SSL_CONF_FLAG_FILE")]
         const FILE = 0x2;
         /// `SSL_CONF_FLAG_CLIENT`: commands for clients are known.
+        #[doc(alias = "SSL_CONF_FLAG_CLIENT")]
         const CLIENT = 0x4;
         /// `SSL_CONF_FLAG_SERVER`: commands for servers are known.
+        #[doc(alias = "SSL_CONF_FLAG_SERVER")]
         const SERVER = 0x8;
         /// `SSL_CONF_FLAG_SHOW_ERRORS`: what is wrong goes to the error stack.
+        #[doc(alias = "SSL_CONF_FLAG_SHOW_ERRORS")]
         const SHOW_ERRORS = 0x10;
         /// `SSL_CONF_FLAG_CERTIFICATE`: commands for certificates, keys and CAs are known.
+        #[doc(alias = "SSL_CONF_FLAG_CERTIFICATE")]
         const CERTIFICATE = 0x20;
         /// `SSL_CONF_FLAG_REQUIRE_PRIVATE`: [`finish`](super::SslConf::finish) looks for the key of a certificate that has none in
         /// the certificate's file.
+        #[doc(alias = "SSL_CONF_FLAG_REQUIRE_PRIVATE")]
         const REQUIRE_PRIVATE = 0x40;
 
         const _ = !0;
@@ -50,16 +57,22 @@ pub enum ConfOutcome {
 #[non_exhaustive]
 pub enum ConfValueType {
     /// There is no such command, with these flags and this prefix.
+    #[doc(alias = "SSL_CONF_TYPE_UNKNOWN")]
     Unknown,
     /// A text.
+    #[doc(alias = "SSL_CONF_TYPE_STRING")]
     String,
     /// The path of a file.
+    #[doc(alias = "SSL_CONF_TYPE_FILE")]
     File,
     /// The path of a directory.
+    #[doc(alias = "SSL_CONF_TYPE_DIR")]
     Dir,
     /// None: it is a switch.
+    #[doc(alias = "SSL_CONF_TYPE_NONE")]
     None,
     /// A URI for OSSL_STORE.
+    #[doc(alias = "SSL_CONF_TYPE_STORE")]
     Store,
     /// A number that this crate does not know.
     Other(c_int),

@@ -29,10 +29,13 @@ pub(super) type Select = Arc<dyn for<'a> Fn(&SslRef, OfferedProtocols<'a>) -> Al
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlpnDecision<'a> {
     /// This one. The handshake fails if the client did not offer it.
+    #[doc(alias = "SSL_TLSEXT_ERR_OK")]
     Select(&'a [u8]),
     /// None: the handshake goes on as if ALPN had not been offered.
+    #[doc(alias = "SSL_TLSEXT_ERR_NOACK")]
     Ignore,
     /// The handshake fails with the alert `no_application_protocol`.
+    #[doc(alias = "SSL_TLSEXT_ERR_ALERT_FATAL")]
     Refuse,
 }
 

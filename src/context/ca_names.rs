@@ -40,6 +40,7 @@ impl CaNames {
     /// # Errors
     ///
     /// [`ErrorKind::Refused`] if OpenSSL cannot allocate.
+    #[doc(alias = "sk_X509_NAME_new_null")]
     pub fn new() -> Result<Self, Error> {
         error::clear();
         // SAFETY: has no requirements.
@@ -158,6 +159,7 @@ impl CaNames {
     /// # Errors
     ///
     /// [`ErrorKind::Refused`] if OpenSSL cannot allocate.
+    #[doc(alias = "sk_X509_NAME_push")]
     pub fn add(&mut self, name: &X509NameRef) -> Result<(), Error> {
         // SAFETY: both names are live, and have been encoded.
         let same = |other: &X509Name| unsafe { sys::X509_NAME_cmp(other.as_ptr(), name.as_ptr()) } == 0;

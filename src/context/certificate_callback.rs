@@ -99,6 +99,7 @@ impl CertificateView<'_> {
     /// ```
     ///
     /// C: [`SSL_check_chain(3)`](https://docs.openssl.org/master/man3/SSL_check_chain/)
+    #[doc(alias = "SSL_check_chain")]
     pub fn suits(&self, identity: &Identity) -> Result<bool, Error> {
         let checks = self.check_chain(identity.certificate(), identity.key(), identity.chain())?;
         let mut needed = ChainChecks::VALID | ChainChecks::SIGN | ChainChecks::ISSUER_NAME;

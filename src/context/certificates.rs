@@ -17,8 +17,10 @@ use crate::x509::{PKeyRef, Stack, X509, X509Ref};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FileFormat {
     /// `SSL_FILETYPE_PEM`: Base64 between dashes.
+    #[doc(alias = "SSL_FILETYPE_PEM")]
     Pem,
     /// `SSL_FILETYPE_ASN1`: DER.
+    #[doc(alias = "SSL_FILETYPE_ASN1")]
     Der,
 }
 

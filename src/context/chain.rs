@@ -17,12 +17,16 @@ bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct BuildChainFlags: u32 {
         /// Uses the certificates of the present chain as untrusted intermediates.
+        #[doc(alias = "SSL_BUILD_CHAIN_FLAG_UNTRUSTED")]
         const UNTRUSTED = 1;
         /// Leaves the root out.
+        #[doc(alias = "SSL_BUILD_CHAIN_FLAG_NO_ROOT")]
         const NO_ROOT = 2;
         /// Trusts the certificates of the present chain alone, so that only it is checked.
+        #[doc(alias = "SSL_BUILD_CHAIN_FLAG_CHECK")]
         const CHECK = 4;
         /// Goes on with the chain as far as it came, if it cannot be verified.
+        #[doc(alias = "SSL_BUILD_CHAIN_FLAG_IGNORE_ERROR")]
         const IGNORE_ERROR = 8;
 
         const _ = !0;
@@ -34,12 +38,16 @@ bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct CertificateFlags: u32 {
         /// Presents nothing that breaks a rule of TLS.
+        #[doc(alias = "SSL_CERT_FLAG_TLS_STRICT")]
         const TLS_STRICT = 1;
         /// Suite B at 128 bits alone.
+        #[doc(alias = "SSL_CERT_FLAG_SUITEB_128_LOS_ONLY")]
         const SUITEB_128_LOS_ONLY = 0x1_0000;
         /// Suite B at 192 bits.
+        #[doc(alias = "SSL_CERT_FLAG_SUITEB_192_LOS")]
         const SUITEB_192_LOS = 0x2_0000;
         /// Suite B at 128 or 192 bits.
+        #[doc(alias = "SSL_CERT_FLAG_SUITEB_128_LOS")]
         const SUITEB_128_LOS = 0x3_0000;
 
         const _ = !0;
@@ -59,8 +67,10 @@ pub enum BuiltChain {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CurrentCertificate {
     /// The first one that has a key.
+    #[doc(alias = "SSL_CERT_SET_FIRST")]
     First,
     /// The one after the present one.
+    #[doc(alias = "SSL_CERT_SET_NEXT")]
     Next,
     // Not SSL_CERT_SET_SERVER: it is for callbacks, and after a switch to another context C follows a pointer into the
     // certificates of the one before.

@@ -23,6 +23,7 @@ pub(super) struct Decide {
 }
 
 /// A peer's chain, in a callback that judges it as a whole.
+#[doc(alias = "X509_STORE_CTX")]
 pub struct PeerChainView<'a> {
     store: *mut sys::X509_STORE_CTX,
     ssl: &'a SslRef,
@@ -141,6 +142,7 @@ impl PeerChainView<'_> {
     }
 
     /// Which role the connection plays.
+    #[doc(alias = "SSL_is_server")]
     pub fn role(&self) -> Role {
         // SAFETY: the object is live, and the call only reads it.
         if unsafe { ext::SSL_is_server(self.ssl.as_ptr()) } == 1 { Role::Server } else { Role::Client }

@@ -20,11 +20,14 @@ pub(super) type Decide = Arc<dyn Fn(&mut ClientHello<'_>) -> ClientHelloDecision
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientHelloDecision {
     /// Go on.
+    #[doc(alias = "SSL_CLIENT_HELLO_SUCCESS")]
     Accept,
     /// End the handshake with this alert.
+    #[doc(alias = "SSL_CLIENT_HELLO_ERROR")]
     Refuse(Alert),
     /// Pause: the handshake ends with [`WantClientHello`](crate::HandshakeError::WantClientHello), and resuming it asks
     /// again.
+    #[doc(alias = "SSL_CLIENT_HELLO_RETRY")]
     Suspend,
 }
 

@@ -53,6 +53,7 @@ impl ClientHello<'_> {
     /// signal something.
     ///
     /// C: [`SSL_CIPHER_find(3)`](https://docs.openssl.org/master/man3/SSL_CIPHER_get_name/)
+    #[doc(alias = "SSL_CIPHER_find")]
     pub fn cipher_suites(&self) -> Vec<SslCipher> {
         let numbers = self.cipher_suite_numbers().unwrap_or_default();
         let suites = numbers.into_iter().filter(|number| !SIGNALS.contains(number));

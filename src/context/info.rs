@@ -25,22 +25,31 @@ pub struct InfoEvent {
 
 impl InfoEvent {
     /// `SSL_CB_LOOP`
+    #[doc(alias = "SSL_CB_LOOP")]
     pub const LOOP: c_int = 0x01;
     /// `SSL_CB_EXIT`
+    #[doc(alias = "SSL_CB_EXIT")]
     pub const EXIT: c_int = 0x02;
     /// `SSL_CB_READ`
+    #[doc(alias = "SSL_CB_READ")]
     pub const READ: c_int = 0x04;
     /// `SSL_CB_WRITE`
+    #[doc(alias = "SSL_CB_WRITE")]
     pub const WRITE: c_int = 0x08;
     /// `SSL_CB_HANDSHAKE_START`
+    #[doc(alias = "SSL_CB_HANDSHAKE_START")]
     pub const HANDSHAKE_START: c_int = 0x10;
     /// `SSL_CB_HANDSHAKE_DONE`
+    #[doc(alias = "SSL_CB_HANDSHAKE_DONE")]
     pub const HANDSHAKE_DONE: c_int = 0x20;
     /// `SSL_ST_CONNECT`
+    #[doc(alias = "SSL_ST_CONNECT")]
     pub const CONNECT: c_int = 0x1000;
     /// `SSL_ST_ACCEPT`
+    #[doc(alias = "SSL_ST_ACCEPT")]
     pub const ACCEPT: c_int = 0x2000;
     /// `SSL_CB_ALERT`
+    #[doc(alias = "SSL_CB_ALERT")]
     pub const ALERT: c_int = 0x4000;
 
     /// Whether all of `bits` are set in [`place`](Self::place).

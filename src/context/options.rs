@@ -18,80 +18,119 @@ bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct SslOptions: u64 {
         /// `SSL_OP_NO_EXTENDED_MASTER_SECRET`
+        #[doc(alias = "SSL_OP_NO_EXTENDED_MASTER_SECRET")]
         const NO_EXTENDED_MASTER_SECRET = 1;
         /// `SSL_OP_CLEANSE_PLAINTEXT`
+        #[doc(alias = "SSL_OP_CLEANSE_PLAINTEXT")]
         const CLEANSE_PLAINTEXT = 1 << 1;
         /// `SSL_OP_LEGACY_SERVER_CONNECT`
+        #[doc(alias = "SSL_OP_LEGACY_SERVER_CONNECT")]
         const LEGACY_SERVER_CONNECT = 1 << 2;
         /// `SSL_OP_ENABLE_KTLS`
+        #[doc(alias = "SSL_OP_ENABLE_KTLS")]
         const ENABLE_KTLS = 1 << 3;
         /// `SSL_OP_TLSEXT_PADDING`
+        #[doc(alias = "SSL_OP_TLSEXT_PADDING")]
         const TLSEXT_PADDING = 1 << 4;
         /// `SSL_OP_SAFARI_ECDHE_ECDSA_BUG`
+        #[doc(alias = "SSL_OP_SAFARI_ECDHE_ECDSA_BUG")]
         const SAFARI_ECDHE_ECDSA_BUG = 1 << 6;
         /// `SSL_OP_IGNORE_UNEXPECTED_EOF`: a cut connection looks like a clean end.
+        #[doc(alias = "SSL_OP_IGNORE_UNEXPECTED_EOF")]
         const IGNORE_UNEXPECTED_EOF = 1 << 7;
         /// `SSL_OP_ALLOW_CLIENT_RENEGOTIATION`
+        #[doc(alias = "SSL_OP_ALLOW_CLIENT_RENEGOTIATION")]
         const ALLOW_CLIENT_RENEGOTIATION = 1 << 8;
         /// `SSL_OP_DISABLE_TLSEXT_CA_NAMES`
+        #[doc(alias = "SSL_OP_DISABLE_TLSEXT_CA_NAMES")]
         const DISABLE_TLSEXT_CA_NAMES = 1 << 9;
         /// `SSL_OP_ALLOW_NO_DHE_KEX`
+        #[doc(alias = "SSL_OP_ALLOW_NO_DHE_KEX")]
         const ALLOW_NO_DHE_KEX = 1 << 10;
         /// `SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS`
+        #[doc(alias = "SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS")]
         const DONT_INSERT_EMPTY_FRAGMENTS = 1 << 11;
         /// `SSL_OP_NO_QUERY_MTU`
+        #[doc(alias = "SSL_OP_NO_QUERY_MTU")]
         const NO_QUERY_MTU = 1 << 12;
         /// `SSL_OP_COOKIE_EXCHANGE`
+        #[doc(alias = "SSL_OP_COOKIE_EXCHANGE")]
         const COOKIE_EXCHANGE = 1 << 13;
         /// `SSL_OP_NO_TICKET`
+        #[doc(alias = "SSL_OP_NO_TICKET")]
         const NO_TICKET = 1 << 14;
         /// `SSL_OP_CISCO_ANYCONNECT`
+        #[doc(alias = "SSL_OP_CISCO_ANYCONNECT")]
         const CISCO_ANYCONNECT = 1 << 15;
         /// `SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION`
+        #[doc(alias = "SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION")]
         const NO_SESSION_RESUMPTION_ON_RENEGOTIATION = 1 << 16;
         /// `SSL_OP_NO_COMPRESSION`
+        #[doc(alias = "SSL_OP_NO_COMPRESSION")]
         const NO_COMPRESSION = 1 << 17;
         /// `SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION`
+        #[doc(alias = "SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION")]
         const ALLOW_UNSAFE_LEGACY_RENEGOTIATION = 1 << 18;
         /// `SSL_OP_NO_ENCRYPT_THEN_MAC`
+        #[doc(alias = "SSL_OP_NO_ENCRYPT_THEN_MAC")]
         const NO_ENCRYPT_THEN_MAC = 1 << 19;
         /// `SSL_OP_ENABLE_MIDDLEBOX_COMPAT`
+        #[doc(alias = "SSL_OP_ENABLE_MIDDLEBOX_COMPAT")]
         const ENABLE_MIDDLEBOX_COMPAT = 1 << 20;
         /// `SSL_OP_PRIORITIZE_CHACHA`
+        #[doc(alias = "SSL_OP_PRIORITIZE_CHACHA")]
         const PRIORITIZE_CHACHA = 1 << 21;
         /// `SSL_OP_CIPHER_SERVER_PREFERENCE`
+        #[doc(alias = "SSL_OP_CIPHER_SERVER_PREFERENCE")]
+        #[doc(alias = "SSL_OP_SERVER_PREFERENCE")]
         const CIPHER_SERVER_PREFERENCE = 1 << 22;
         /// `SSL_OP_TLS_ROLLBACK_BUG`
+        #[doc(alias = "SSL_OP_TLS_ROLLBACK_BUG")]
         const TLS_ROLLBACK_BUG = 1 << 23;
         /// `SSL_OP_NO_ANTI_REPLAY`
+        #[doc(alias = "SSL_OP_NO_ANTI_REPLAY")]
         const NO_ANTI_REPLAY = 1 << 24;
         /// `SSL_OP_NO_SSLv3`
+        #[doc(alias = "SSL_OP_NO_SSLv3")]
         const NO_SSLV3 = 1 << 25;
         /// `SSL_OP_NO_TLSv1`
+        #[doc(alias = "SSL_OP_NO_TLSv1")]
         const NO_TLSV1 = 1 << 26;
         /// `SSL_OP_NO_TLSv1_2`
+        #[doc(alias = "SSL_OP_NO_TLSv1_2")]
         const NO_TLSV1_2 = 1 << 27;
         /// `SSL_OP_NO_TLSv1_1`
+        #[doc(alias = "SSL_OP_NO_TLSv1_1")]
         const NO_TLSV1_1 = 1 << 28;
         /// `SSL_OP_NO_TLSv1_3`
+        #[doc(alias = "SSL_OP_NO_TLSv1_3")]
         const NO_TLSV1_3 = 1 << 29;
         /// `SSL_OP_NO_DTLSv1`
+        #[doc(alias = "SSL_OP_NO_DTLSv1")]
         const NO_DTLSV1 = 1 << 26;
         /// `SSL_OP_NO_DTLSv1_2`
+        #[doc(alias = "SSL_OP_NO_DTLSv1_2")]
         const NO_DTLSV1_2 = 1 << 27;
         /// `SSL_OP_NO_RENEGOTIATION`
+        #[doc(alias = "SSL_OP_NO_RENEGOTIATION")]
         const NO_RENEGOTIATION = 1 << 30;
         /// `SSL_OP_CRYPTOPRO_TLSEXT_BUG`
+        #[doc(alias = "SSL_OP_CRYPTOPRO_TLSEXT_BUG")]
         const CRYPTOPRO_TLSEXT_BUG = 1 << 31;
         /// `SSL_OP_NO_TX_CERTIFICATE_COMPRESSION` (from OpenSSL 3.2)
+        #[doc(alias = "SSL_OP_NO_TX_CERTIFICATE_COMPRESSION")]
         const NO_TX_CERTIFICATE_COMPRESSION = 1 << 32;
         /// `SSL_OP_NO_RX_CERTIFICATE_COMPRESSION` (from OpenSSL 3.2)
+        #[doc(alias = "SSL_OP_NO_RX_CERTIFICATE_COMPRESSION")]
         const NO_RX_CERTIFICATE_COMPRESSION = 1 << 33;
         /// `SSL_OP_ENABLE_KTLS_TX_ZEROCOPY_SENDFILE` (from OpenSSL 3.2)
+        #[doc(alias = "SSL_OP_ENABLE_KTLS_TX_ZEROCOPY_SENDFILE")]
         const ENABLE_KTLS_TX_ZEROCOPY_SENDFILE = 1 << 34;
         /// `SSL_OP_PREFER_NO_DHE_KEX` (from OpenSSL 3.3)
+        #[doc(alias = "SSL_OP_PREFER_NO_DHE_KEX")]
         const PREFER_NO_DHE_KEX = 1 << 35;
         /// `SSL_OP_LEGACY_EC_POINT_FORMATS` (from OpenSSL 4.0)
+        #[doc(alias = "SSL_OP_LEGACY_EC_POINT_FORMATS")]
         const LEGACY_EC_POINT_FORMATS = 1 << 36;
 
         const _ = !0;
@@ -104,22 +143,31 @@ bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct SslMode: u32 {
         /// `SSL_MODE_ENABLE_PARTIAL_WRITE`
+        #[doc(alias = "SSL_MODE_ENABLE_PARTIAL_WRITE")]
         const ENABLE_PARTIAL_WRITE = 1;
         /// `SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER`
+        #[doc(alias = "SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER")]
         const ACCEPT_MOVING_WRITE_BUFFER = 2;
         /// `SSL_MODE_AUTO_RETRY`
+        #[doc(alias = "SSL_MODE_AUTO_RETRY")]
         const AUTO_RETRY = 4;
         /// `SSL_MODE_NO_AUTO_CHAIN`
+        #[doc(alias = "SSL_MODE_NO_AUTO_CHAIN")]
         const NO_AUTO_CHAIN = 8;
         /// `SSL_MODE_RELEASE_BUFFERS`
+        #[doc(alias = "SSL_MODE_RELEASE_BUFFERS")]
         const RELEASE_BUFFERS = 0x10;
         /// `SSL_MODE_SEND_CLIENTHELLO_TIME`
+        #[doc(alias = "SSL_MODE_SEND_CLIENTHELLO_TIME")]
         const SEND_CLIENTHELLO_TIME = 0x20;
         /// `SSL_MODE_SEND_SERVERHELLO_TIME`
+        #[doc(alias = "SSL_MODE_SEND_SERVERHELLO_TIME")]
         const SEND_SERVERHELLO_TIME = 0x40;
         /// `SSL_MODE_SEND_FALLBACK_SCSV`
+        #[doc(alias = "SSL_MODE_SEND_FALLBACK_SCSV")]
         const SEND_FALLBACK_SCSV = 0x80;
         /// `SSL_MODE_DTLS_SCTP_LABEL_LENGTH_BUG`
+        #[doc(alias = "SSL_MODE_DTLS_SCTP_LABEL_LENGTH_BUG")]
         const DTLS_SCTP_LABEL_LENGTH_BUG = 0x400;
 
         const _ = !0;

@@ -74,44 +74,64 @@ macro_rules! operations {
 
 operations! {
     /// A cipher suite that this side would offer
+    #[doc(alias = "SSL_SECOP_CIPHER_SUPPORTED")]
     CIPHER_SUPPORTED = SSL_SECOP_CIPHER_SUPPORTED;
     /// A cipher suite that both sides have
+    #[doc(alias = "SSL_SECOP_CIPHER_SHARED")]
     CIPHER_SHARED = SSL_SECOP_CIPHER_SHARED;
     /// The cipher suite that a server chose
+    #[doc(alias = "SSL_SECOP_CIPHER_CHECK")]
     CIPHER_CHECK = SSL_SECOP_CIPHER_CHECK;
     /// A group that this side would offer
+    #[doc(alias = "SSL_SECOP_CURVE_SUPPORTED")]
     CURVE_SUPPORTED = SSL_SECOP_CURVE_SUPPORTED;
     /// A group that both sides have
+    #[doc(alias = "SSL_SECOP_CURVE_SHARED")]
     CURVE_SHARED = SSL_SECOP_CURVE_SHARED;
     /// The group that the peer chose
+    #[doc(alias = "SSL_SECOP_CURVE_CHECK")]
     CURVE_CHECK = SSL_SECOP_CURVE_CHECK;
     /// A temporary Diffie-Hellman key
+    #[doc(alias = "SSL_SECOP_TMP_DH")]
     TMP_DH = SSL_SECOP_TMP_DH;
     /// A protocol version
+    #[doc(alias = "SSL_SECOP_VERSION")]
     VERSION = SSL_SECOP_VERSION;
     /// Session tickets
+    #[doc(alias = "SSL_SECOP_TICKET")]
     TICKET = SSL_SECOP_TICKET;
     /// A signature algorithm that this side would offer
+    #[doc(alias = "SSL_SECOP_SIGALG_SUPPORTED")]
     SIGALG_SUPPORTED = SSL_SECOP_SIGALG_SUPPORTED;
     /// A signature algorithm that both sides have
+    #[doc(alias = "SSL_SECOP_SIGALG_SHARED")]
     SIGALG_SHARED = SSL_SECOP_SIGALG_SHARED;
     /// The signature algorithm that the peer chose
+    #[doc(alias = "SSL_SECOP_SIGALG_CHECK")]
     SIGALG_CHECK = SSL_SECOP_SIGALG_CHECK;
     /// Whether any signature algorithm of a kind is permitted
+    #[doc(alias = "SSL_SECOP_SIGALG_MASK")]
     SIGALG_MASK = SSL_SECOP_SIGALG_MASK;
     /// Compression
+    #[doc(alias = "SSL_SECOP_COMPRESSION")]
     COMPRESSION = SSL_SECOP_COMPRESSION;
     /// The key in this side's own certificate
+    #[doc(alias = "SSL_SECOP_EE_KEY")]
     EE_KEY = SSL_SECOP_EE_KEY;
     /// The key in a CA's certificate of this side's chain
+    #[doc(alias = "SSL_SECOP_CA_KEY")]
     CA_KEY = SSL_SECOP_CA_KEY;
     /// The hash of a CA's signature in this side's chain
+    #[doc(alias = "SSL_SECOP_CA_MD")]
     CA_MD = SSL_SECOP_CA_MD;
     /// The key in the peer's own certificate. In handshakes the level judges it while the chain is verified, and nobody asks.
+    #[doc(alias = "SSL_SECOP_PEER_EE_KEY")]
     PEER_EE_KEY = SSL_SECOP_PEER_EE_KEY;
     /// The key in a CA's certificate of the peer's chain
+    #[doc(alias = "SSL_SECOP_PEER_CA_KEY")]
     PEER_CA_KEY = SSL_SECOP_PEER_CA_KEY;
     /// The hash of a CA's signature in the peer's chain
+    #[doc(alias = "SSL_SECOP_PEER_CA_MD")]
     PEER_CA_MD = SSL_SECOP_PEER_CA_MD;
 }
 

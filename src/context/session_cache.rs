@@ -17,16 +17,22 @@ bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct SessionCacheMode: u16 {
         /// `SSL_SESS_CACHE_CLIENT`: sessions of clients. libssl keeps them, and never looks for one.
+        #[doc(alias = "SSL_SESS_CACHE_CLIENT")]
         const CLIENT = 0x1;
         /// `SSL_SESS_CACHE_SERVER`: sessions of servers, which clients then resume.
+        #[doc(alias = "SSL_SESS_CACHE_SERVER")]
         const SERVER = 0x2;
         /// `SSL_SESS_CACHE_NO_AUTO_CLEAR`: sessions that ended are not dropped after every 255 connections.
+        #[doc(alias = "SSL_SESS_CACHE_NO_AUTO_CLEAR")]
         const NO_AUTO_CLEAR = 0x80;
         /// `SSL_SESS_CACHE_NO_INTERNAL_LOOKUP`: only an external cache is asked.
+        #[doc(alias = "SSL_SESS_CACHE_NO_INTERNAL_LOOKUP")]
         const NO_INTERNAL_LOOKUP = 0x100;
         /// `SSL_SESS_CACHE_NO_INTERNAL_STORE`: only an external cache keeps them.
+        #[doc(alias = "SSL_SESS_CACHE_NO_INTERNAL_STORE")]
         const NO_INTERNAL_STORE = 0x200;
         /// `SSL_SESS_CACHE_UPDATE_TIME`: a session's time begins anew when it is resumed.
+        #[doc(alias = "SSL_SESS_CACHE_UPDATE_TIME")]
         const UPDATE_TIME = 0x400;
 
         const _ = !0;

@@ -22,12 +22,16 @@ pub(super) type Decide = Arc<dyn Fn(&mut ServerNameView<'_>) -> ServerNameDecisi
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerNameDecision {
     /// Go on, and confirm the name to the client.
+    #[doc(alias = "SSL_TLSEXT_ERR_OK")]
     Ack,
     /// Go on without a confirmation.
+    #[doc(alias = "SSL_TLSEXT_ERR_NOACK")]
     Ignore,
     /// Go on, and send this alert as a warning where the protocol has warnings (not in TLS 1.3).
+    #[doc(alias = "SSL_TLSEXT_ERR_ALERT_WARNING")]
     Warn(Alert),
     /// End the handshake with this alert.
+    #[doc(alias = "SSL_TLSEXT_ERR_ALERT_FATAL")]
     Refuse(Alert),
 }
 

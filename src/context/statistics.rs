@@ -36,7 +36,7 @@ macro_rules! counters {
                 /// C: [`SSL_CTX_sess_number(3)`](https://docs.openssl.org/master/man3/SSL_CTX_sess_number/)
                 #[doc(alias = $c)]
                 pub fn $getter(&self) -> u64 {
-                    // SAFETY: the context is live, and the call only reads it: atomically, or under the cache's lock.
+                    // SAFETY: the context is live, and the call only reads a counter, as C has it for contexts that others use.
                     counted(unsafe { $count(self.as_ptr()) })
                 }
             )*

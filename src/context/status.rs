@@ -39,13 +39,16 @@ impl Callbacks {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatusDecision {
     /// This response. From OpenSSL 3.6 on it is left out if it does not speak of the certificate.
+    #[doc(alias = "SSL_TLSEXT_ERR_OK")]
     Staple(OcspResponse),
     /// These responses, one for each certificate of the chain, the server's own first, of which `None` has none. Before
     /// OpenSSL 3.6, and in TLS 1.2, it is the first alone.
     StapleAll(Vec<Option<OcspResponse>>),
     /// None: the handshake goes on without.
+    #[doc(alias = "SSL_TLSEXT_ERR_NOACK")]
     Ignore,
     /// The handshake fails with the alert `internal_error`.
+    #[doc(alias = "SSL_TLSEXT_ERR_ALERT_FATAL")]
     Refuse,
 }
 

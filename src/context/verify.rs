@@ -22,12 +22,16 @@ bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct SslVerifyMode: c_int {
         /// `SSL_VERIFY_PEER`: a client verifies the server, a server asks the client for a certificate.
+        #[doc(alias = "SSL_VERIFY_PEER")]
         const PEER = 1;
         /// `SSL_VERIFY_FAIL_IF_NO_PEER_CERT`: a server refuses clients without a certificate.
+        #[doc(alias = "SSL_VERIFY_FAIL_IF_NO_PEER_CERT")]
         const FAIL_IF_NO_PEER_CERT = 2;
         /// `SSL_VERIFY_CLIENT_ONCE`: a server does not ask again in a renegotiation.
+        #[doc(alias = "SSL_VERIFY_CLIENT_ONCE")]
         const CLIENT_ONCE = 4;
         /// `SSL_VERIFY_POST_HANDSHAKE`: a server asks only after the handshake.
+        #[doc(alias = "SSL_VERIFY_POST_HANDSHAKE")]
         const POST_HANDSHAKE = 8;
 
         const _ = !0;
@@ -44,6 +48,7 @@ pub(super) struct Decide {
 }
 
 /// One certificate of a chain that is being verified, in a verify callback.
+#[doc(alias = "X509_STORE_CTX")]
 pub struct VerifyView<'a> {
     store: *mut sys::X509_STORE_CTX,
     ssl: &'a SslRef,
@@ -132,6 +137,7 @@ impl VerifyView<'_> {
     }
 
     /// Which role the connection plays.
+    #[doc(alias = "SSL_is_server")]
     pub fn role(&self) -> Role {
         // SAFETY: the object is live, and the call only reads it.
         if unsafe { ext::SSL_is_server(self.ssl.as_ptr()) } == 1 { Role::Server } else { Role::Client }

@@ -14,10 +14,11 @@ use crate::error::{self, Error, ErrorKind};
 pub struct ProtocolVersion(pub c_int);
 
 macro_rules! versions {
-    ($($name:ident = $number:literal, $text:literal;)*) => {
+    ($($name:ident = $number:literal, $text:literal, $c_name:literal;)*) => {
         impl ProtocolVersion {
             $(
                 #[doc = $text]
+                #[doc(alias = $c_name)]
                 pub const $name: Self = Self($number);
             )*
 
@@ -35,15 +36,15 @@ macro_rules! versions {
 }
 
 versions! {
-    SSL3 = 0x0300, "SSLv3";
-    TLS1 = 0x0301, "TLSv1";
-    TLS1_1 = 0x0302, "TLSv1.1";
-    TLS1_2 = 0x0303, "TLSv1.2";
-    TLS1_3 = 0x0304, "TLSv1.3";
-    DTLS1_BAD = 0x0100, "DTLSv0.9";
-    DTLS1 = 0xfeff, "DTLSv1";
-    DTLS1_2 = 0xfefd, "DTLSv1.2";
-    QUIC1 = 0x0000_0001, "QUICv1";
+    SSL3 = 0x0300, "SSLv3", "SSL3_VERSION";
+    TLS1 = 0x0301, "TLSv1", "TLS1_VERSION";
+    TLS1_1 = 0x0302, "TLSv1.1", "TLS1_1_VERSION";
+    TLS1_2 = 0x0303, "TLSv1.2", "TLS1_2_VERSION";
+    TLS1_3 = 0x0304, "TLSv1.3", "TLS1_3_VERSION";
+    DTLS1_BAD = 0x0100, "DTLSv0.9", "DTLS1_BAD_VER";
+    DTLS1 = 0xfeff, "DTLSv1", "DTLS1_VERSION";
+    DTLS1_2 = 0xfefd, "DTLSv1.2", "DTLS1_2_VERSION";
+    QUIC1 = 0x0000_0001, "QUICv1", "OSSL_QUIC1_VERSION";
 }
 
 impl ProtocolVersion {

@@ -17,10 +17,11 @@ use crate::ffi::strings;
 pub struct Alert(pub u8);
 
 macro_rules! alerts {
-    ($($name:ident = $number:literal, $text:literal;)*) => {
+    ($($name:ident = $number:literal, $text:literal, $c_name:literal;)*) => {
         impl Alert {
             $(
                 #[doc = concat!("`", $text, "`")]
+                #[doc(alias = $c_name)]
                 pub const $name: Self = Self($number);
             )*
 
@@ -36,40 +37,40 @@ macro_rules! alerts {
 }
 
 alerts! {
-    CLOSE_NOTIFY = 0, "close_notify";
-    UNEXPECTED_MESSAGE = 10, "unexpected_message";
-    BAD_RECORD_MAC = 20, "bad_record_mac";
-    DECRYPTION_FAILED = 21, "decryption_failed";
-    RECORD_OVERFLOW = 22, "record_overflow";
-    DECOMPRESSION_FAILURE = 30, "decompression_failure";
-    HANDSHAKE_FAILURE = 40, "handshake_failure";
-    NO_CERTIFICATE = 41, "no_certificate";
-    BAD_CERTIFICATE = 42, "bad_certificate";
-    UNSUPPORTED_CERTIFICATE = 43, "unsupported_certificate";
-    CERTIFICATE_REVOKED = 44, "certificate_revoked";
-    CERTIFICATE_EXPIRED = 45, "certificate_expired";
-    CERTIFICATE_UNKNOWN = 46, "certificate_unknown";
-    ILLEGAL_PARAMETER = 47, "illegal_parameter";
-    UNKNOWN_CA = 48, "unknown_ca";
-    ACCESS_DENIED = 49, "access_denied";
-    DECODE_ERROR = 50, "decode_error";
-    DECRYPT_ERROR = 51, "decrypt_error";
-    EXPORT_RESTRICTION = 60, "export_restriction";
-    PROTOCOL_VERSION = 70, "protocol_version";
-    INSUFFICIENT_SECURITY = 71, "insufficient_security";
-    INTERNAL_ERROR = 80, "internal_error";
-    INAPPROPRIATE_FALLBACK = 86, "inappropriate_fallback";
-    USER_CANCELED = 90, "user_canceled";
-    NO_RENEGOTIATION = 100, "no_renegotiation";
-    MISSING_EXTENSION = 109, "missing_extension";
-    UNSUPPORTED_EXTENSION = 110, "unsupported_extension";
-    CERTIFICATE_UNOBTAINABLE = 111, "certificate_unobtainable";
-    UNRECOGNIZED_NAME = 112, "unrecognized_name";
-    BAD_CERTIFICATE_STATUS_RESPONSE = 113, "bad_certificate_status_response";
-    BAD_CERTIFICATE_HASH_VALUE = 114, "bad_certificate_hash_value";
-    UNKNOWN_PSK_IDENTITY = 115, "unknown_psk_identity";
-    CERTIFICATE_REQUIRED = 116, "certificate_required";
-    NO_APPLICATION_PROTOCOL = 120, "no_application_protocol";
+    CLOSE_NOTIFY = 0, "close_notify", "SSL_AD_CLOSE_NOTIFY";
+    UNEXPECTED_MESSAGE = 10, "unexpected_message", "SSL_AD_UNEXPECTED_MESSAGE";
+    BAD_RECORD_MAC = 20, "bad_record_mac", "SSL_AD_BAD_RECORD_MAC";
+    DECRYPTION_FAILED = 21, "decryption_failed", "SSL_AD_DECRYPTION_FAILED";
+    RECORD_OVERFLOW = 22, "record_overflow", "SSL_AD_RECORD_OVERFLOW";
+    DECOMPRESSION_FAILURE = 30, "decompression_failure", "SSL_AD_DECOMPRESSION_FAILURE";
+    HANDSHAKE_FAILURE = 40, "handshake_failure", "SSL_AD_HANDSHAKE_FAILURE";
+    NO_CERTIFICATE = 41, "no_certificate", "SSL_AD_NO_CERTIFICATE";
+    BAD_CERTIFICATE = 42, "bad_certificate", "SSL_AD_BAD_CERTIFICATE";
+    UNSUPPORTED_CERTIFICATE = 43, "unsupported_certificate", "SSL_AD_UNSUPPORTED_CERTIFICATE";
+    CERTIFICATE_REVOKED = 44, "certificate_revoked", "SSL_AD_CERTIFICATE_REVOKED";
+    CERTIFICATE_EXPIRED = 45, "certificate_expired", "SSL_AD_CERTIFICATE_EXPIRED";
+    CERTIFICATE_UNKNOWN = 46, "certificate_unknown", "SSL_AD_CERTIFICATE_UNKNOWN";
+    ILLEGAL_PARAMETER = 47, "illegal_parameter", "SSL_AD_ILLEGAL_PARAMETER";
+    UNKNOWN_CA = 48, "unknown_ca", "SSL_AD_UNKNOWN_CA";
+    ACCESS_DENIED = 49, "access_denied", "SSL_AD_ACCESS_DENIED";
+    DECODE_ERROR = 50, "decode_error", "SSL_AD_DECODE_ERROR";
+    DECRYPT_ERROR = 51, "decrypt_error", "SSL_AD_DECRYPT_ERROR";
+    EXPORT_RESTRICTION = 60, "export_restriction", "SSL_AD_EXPORT_RESTRICTION";
+    PROTOCOL_VERSION = 70, "protocol_version", "SSL_AD_PROTOCOL_VERSION";
+    INSUFFICIENT_SECURITY = 71, "insufficient_security", "SSL_AD_INSUFFICIENT_SECURITY";
+    INTERNAL_ERROR = 80, "internal_error", "SSL_AD_INTERNAL_ERROR";
+    INAPPROPRIATE_FALLBACK = 86, "inappropriate_fallback", "SSL_AD_INAPPROPRIATE_FALLBACK";
+    USER_CANCELED = 90, "user_canceled", "SSL_AD_USER_CANCELLED";
+    NO_RENEGOTIATION = 100, "no_renegotiation", "SSL_AD_NO_RENEGOTIATION";
+    MISSING_EXTENSION = 109, "missing_extension", "SSL_AD_MISSING_EXTENSION";
+    UNSUPPORTED_EXTENSION = 110, "unsupported_extension", "SSL_AD_UNSUPPORTED_EXTENSION";
+    CERTIFICATE_UNOBTAINABLE = 111, "certificate_unobtainable", "SSL_AD_CERTIFICATE_UNOBTAINABLE";
+    UNRECOGNIZED_NAME = 112, "unrecognized_name", "SSL_AD_UNRECOGNIZED_NAME";
+    BAD_CERTIFICATE_STATUS_RESPONSE = 113, "bad_certificate_status_response", "SSL_AD_BAD_CERTIFICATE_STATUS_RESPONSE";
+    BAD_CERTIFICATE_HASH_VALUE = 114, "bad_certificate_hash_value", "SSL_AD_BAD_CERTIFICATE_HASH_VALUE";
+    UNKNOWN_PSK_IDENTITY = 115, "unknown_psk_identity", "SSL_AD_UNKNOWN_PSK_IDENTITY";
+    CERTIFICATE_REQUIRED = 116, "certificate_required", "SSL_AD_CERTIFICATE_REQUIRED";
+    NO_APPLICATION_PROTOCOL = 120, "no_application_protocol", "SSL_AD_NO_APPLICATION_PROTOCOL";
 }
 
 impl Alert {

@@ -88,16 +88,22 @@ impl fmt::Display for OcspRefusal {
 #[non_exhaustive]
 pub enum OcspResponseStatus {
     /// `successful`: there is an answer inside.
+    #[doc(alias = "OCSP_RESPONSE_STATUS_SUCCESSFUL")]
     Successful,
     /// `malformedRequest`
+    #[doc(alias = "OCSP_RESPONSE_STATUS_MALFORMEDREQUEST")]
     MalformedRequest,
     /// `internalError`
+    #[doc(alias = "OCSP_RESPONSE_STATUS_INTERNALERROR")]
     InternalError,
     /// `tryLater`
+    #[doc(alias = "OCSP_RESPONSE_STATUS_TRYLATER")]
     TryLater,
     /// `sigRequired`
+    #[doc(alias = "OCSP_RESPONSE_STATUS_SIGREQUIRED")]
     SigRequired,
     /// `unauthorized`: this responder does not answer for that certificate.
+    #[doc(alias = "OCSP_RESPONSE_STATUS_UNAUTHORIZED")]
     Unauthorized,
     /// A code without a name.
     Other(c_int),

@@ -13,10 +13,13 @@ use super::{Error, ErrorKind, ErrorStack};
 #[non_exhaustive]
 pub enum ErrorCode {
     /// `SSL_ERROR_SSL`: the library failed, and the connection with it.
+    #[doc(alias = "SSL_ERROR_SSL")]
     Ssl,
     /// `SSL_ERROR_SYSCALL`: the transport failed.
+    #[doc(alias = "SSL_ERROR_SYSCALL")]
     Syscall,
     /// `SSL_ERROR_ZERO_RETURN`: the peer sent close_notify.
+    #[doc(alias = "SSL_ERROR_ZERO_RETURN")]
     ZeroReturn,
     /// The call is suspended and waits for this.
     Want(Want),
@@ -29,22 +32,38 @@ pub enum ErrorCode {
 #[non_exhaustive]
 pub enum Want {
     /// `SSL_ERROR_WANT_READ`: bytes from the peer.
+    #[doc(alias = "SSL_ERROR_WANT_READ")]
+    #[doc(alias = "SSL_READING")]
     Read,
     /// `SSL_ERROR_WANT_WRITE`: room for bytes to the peer.
+    #[doc(alias = "SSL_ERROR_WANT_WRITE")]
+    #[doc(alias = "SSL_WRITING")]
     Write,
     /// `SSL_ERROR_WANT_CONNECT`: the connect BIO's connection.
+    #[doc(alias = "SSL_ERROR_WANT_CONNECT")]
     Connect,
     /// `SSL_ERROR_WANT_ACCEPT`: the accept BIO's connection.
+    #[doc(alias = "SSL_ERROR_WANT_ACCEPT")]
     Accept,
     /// `SSL_ERROR_WANT_X509_LOOKUP`: the certificate callback's answer.
+    #[doc(alias = "SSL_ERROR_WANT_X509_LOOKUP")]
+    #[doc(alias = "SSL_X509_LOOKUP")]
     X509Lookup,
     /// `SSL_ERROR_WANT_CLIENT_HELLO_CB`: the ClientHello callback's answer.
+    #[doc(alias = "SSL_ERROR_WANT_CLIENT_HELLO_CB")]
+    #[doc(alias = "SSL_CLIENT_HELLO_CB")]
     ClientHello,
     /// `SSL_ERROR_WANT_RETRY_VERIFY`: the verify callback's answer.
+    #[doc(alias = "SSL_ERROR_WANT_RETRY_VERIFY")]
+    #[doc(alias = "SSL_RETRY_VERIFY")]
     RetryVerify,
     /// `SSL_ERROR_WANT_ASYNC`: an asynchronous engine.
+    #[doc(alias = "SSL_ERROR_WANT_ASYNC")]
+    #[doc(alias = "SSL_ASYNC_PAUSED")]
     Async,
     /// `SSL_ERROR_WANT_ASYNC_JOB`: a free asynchronous job.
+    #[doc(alias = "SSL_ERROR_WANT_ASYNC_JOB")]
+    #[doc(alias = "SSL_ASYNC_NO_JOBS")]
     AsyncJob,
 }
 

@@ -135,6 +135,7 @@ impl Reason {
     }
 
     /// The `errno` of an entry that reports a system call.
+    #[doc(alias = "ERR_SYSTEM_ERROR")]
     pub fn system_error(&self) -> Option<c_int> {
         let is_system = sys::ERR_SYSTEM_ERROR(self.code);
         is_system.then(|| c_int::try_from(self.code & sys::ERR_SYSTEM_MASK).unwrap_or_default())

@@ -74,6 +74,8 @@ impl<C: Channel> Handshake<C> {
     /// What the handshake waits for, as SSL_get_error(3) said it of the last call, C's or ours.
     ///
     /// C: [`SSL_want(3)`](https://docs.openssl.org/master/man3/SSL_want/)
+    #[doc(alias = "SSL_want")]
+    #[doc(alias = "SSL_get_error")]
     pub fn wants(&self) -> Option<Want> {
         error::clear();
         // SAFETY: the object is live and has both BIOs. The call only reads it and the queue, which is empty.

@@ -43,6 +43,7 @@ impl Library {
     #[doc(alias = "OPENSSL_version_patch")]
     #[doc(alias = "OPENSSL_version_pre_release")]
     #[doc(alias = "OPENSSL_version_build_metadata")]
+    #[doc(alias = "SSLeay")]
     pub fn running(&self) -> Version {
         Version::running()
     }
@@ -64,6 +65,7 @@ impl Library {
     /// C: [`OpenSSL_version(3)`](https://docs.openssl.org/master/man3/OpenSSL_version/)
     #[doc(alias = "OpenSSL_version")]
     #[doc(alias = "OPENSSL_VERSION")]
+    #[doc(alias = "SSLeay_version")]
     pub fn version_text(&self) -> &'static str {
         version_text(sys::OPENSSL_VERSION)
     }

@@ -16,20 +16,28 @@ bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct InitOptions: u64 {
         /// `OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS`: errors of libcrypto stay numbers.
+        #[doc(alias = "OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS")]
         const NO_LOAD_CRYPTO_STRINGS = 0x1;
         /// `OPENSSL_INIT_LOAD_CRYPTO_STRINGS`: the texts of libcrypto's errors.
+        #[doc(alias = "OPENSSL_INIT_LOAD_CRYPTO_STRINGS")]
         const LOAD_CRYPTO_STRINGS = 0x2;
         /// `OPENSSL_INIT_LOAD_CONFIG`: the configuration file.
+        #[doc(alias = "OPENSSL_INIT_LOAD_CONFIG")]
         const LOAD_CONFIG = 0x40;
         /// `OPENSSL_INIT_NO_LOAD_CONFIG`: the configuration file is not loaded, with all that it demands.
+        #[doc(alias = "OPENSSL_INIT_NO_LOAD_CONFIG")]
         const NO_LOAD_CONFIG = 0x80;
         /// `OPENSSL_INIT_ATFORK`: a child of fork(2) gets random numbers of its own. They always do since OpenSSL 1.1.1.
+        #[doc(alias = "OPENSSL_INIT_ATFORK")]
         const ATFORK = 0x2_0000;
         /// `OPENSSL_INIT_NO_ATEXIT`: OpenSSL does not clean up when the process ends.
+        #[doc(alias = "OPENSSL_INIT_NO_ATEXIT")]
         const NO_ATEXIT = 0x8_0000;
         /// `OPENSSL_INIT_NO_LOAD_SSL_STRINGS`: errors of libssl stay numbers.
+        #[doc(alias = "OPENSSL_INIT_NO_LOAD_SSL_STRINGS")]
         const NO_LOAD_SSL_STRINGS = 0x10_0000;
         /// `OPENSSL_INIT_LOAD_SSL_STRINGS`: the texts of libssl's errors.
+        #[doc(alias = "OPENSSL_INIT_LOAD_SSL_STRINGS")]
         const LOAD_SSL_STRINGS = 0x20_0000;
 
         const _ = !0;

@@ -82,6 +82,7 @@ impl Provider {
     }
 
     /// What the provider says of itself.
+    #[doc(alias = "OSSL_PROVIDER_get0_name")]
     pub fn info(&self) -> ProviderInfo {
         // SAFETY: live while this is.
         let info = unsafe { ProviderInfo::of(self.provider) };

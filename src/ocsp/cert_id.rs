@@ -81,6 +81,7 @@ impl OcspHash {
 ///
 /// Two are equal if C's OCSP_id_cmp(3) says so: they have the same hash, issuer and serial number. The same certificate
 /// has another name by another hash.
+#[doc(alias = "OCSP_CERTID")]
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct OcspCertId {
     hash: OcspHash,

@@ -19,12 +19,16 @@ bitflags! {
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct OcspVerifyFlags: c_ulong {
         /// `OCSP_NOINTERN`: the signer's certificate must be known here; those in the response are not looked at for it.
+        #[doc(alias = "OCSP_NOINTERN")]
         const NO_INTERN = 0x2;
         /// `OCSP_NOCHAIN`: the certificates in the response are not used to build the signer's chain.
+        #[doc(alias = "OCSP_NOCHAIN")]
         const NO_CHAIN = 0x8;
         /// `OCSP_NOEXPLICIT`: a root that is marked as trusted for OCSP does not replace the issuer's own word.
+        #[doc(alias = "OCSP_NOEXPLICIT")]
         const NO_EXPLICIT = 0x20;
         /// `OCSP_PARTIAL_CHAIN`: the chain may end with any certificate of the store.
+        #[doc(alias = "OCSP_PARTIAL_CHAIN")]
         const PARTIAL_CHAIN = 0x1000;
     }
 }
@@ -36,12 +40,16 @@ bitflags! {
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct OcspDangerousFlags: c_ulong {
         /// `OCSP_NOSIGS`: not the signature.
+        #[doc(alias = "OCSP_NOSIGS")]
         const NO_SIGNATURES = 0x4;
         /// `OCSP_NOVERIFY`: not the signer's certificate.
+        #[doc(alias = "OCSP_NOVERIFY")]
         const NO_VERIFY = 0x10;
         /// `OCSP_NOCHECKS`: not whether the signer may speak for the issuer.
+        #[doc(alias = "OCSP_NOCHECKS")]
         const NO_CHECKS = 0x100;
         /// `OCSP_TRUSTOTHER`: not the signer's certificate, if it is among those that are known here.
+        #[doc(alias = "OCSP_TRUSTOTHER")]
         const TRUST_OTHER = 0x200;
     }
 }

@@ -18,6 +18,7 @@ use crate::x509::{X509, X509Ref};
 const NONCE_LENGTH: usize = 32;
 
 /// A question about certificates, in DER: the body of a POST to the responder.
+#[doc(alias = "OCSP_REQUEST")]
 #[derive(Clone, PartialEq, Eq)]
 pub struct OcspRequest {
     der: Vec<u8>,

@@ -14,6 +14,7 @@ use crate::library::LibContext;
 use crate::x509::{X509Name, X509Ref};
 
 /// A responder, as it names itself in a response, and as a client says which ones it trusts.
+#[doc(alias = "OCSP_RESPID")]
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OcspResponderId {

@@ -18,6 +18,7 @@ use crate::x509::{X509, X509Ref, stack};
 
 /// A responder's answer, in DER. Nothing in it is believed until it is
 /// [verified](Self::verify_for). A clone shares the bytes.
+#[doc(alias = "OCSP_RESPONSE")]
 #[derive(Clone, PartialEq, Eq)]
 pub struct OcspResponse {
     der: Arc<[u8]>,
@@ -158,6 +159,7 @@ impl fmt::Debug for OcspResponse {
 }
 
 /// What a successful response says, copied out of it.
+#[doc(alias = "OCSP_BASICRESP")]
 #[derive(Clone, Debug)]
 pub struct OcspBasicResponse {
     responder: OcspResponderId,
@@ -321,6 +323,7 @@ unsafe fn is_unknown_demand(extension: *const sys::X509_EXTENSION) -> bool {
 }
 
 /// What a response says about one certificate.
+#[doc(alias = "OCSP_SINGLERESP")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OcspSingleResponse {
     id: OcspCertId,

@@ -17,6 +17,7 @@ bitflags::bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct WriteFlags: u64 {
         /// `SSL_WRITE_FLAG_CONCLUDE`: nothing more follows on this QUIC stream.
+        #[doc(alias = "SSL_WRITE_FLAG_CONCLUDE")]
         const CONCLUDE = ext::SSL_WRITE_FLAG_CONCLUDE;
         const _ = !0;
     }
@@ -29,12 +30,16 @@ bitflags::bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct ShutdownFlags: u64 {
         /// `SSL_SHUTDOWN_FLAG_RAPID`: without waiting for the peer.
+        #[doc(alias = "SSL_SHUTDOWN_FLAG_RAPID")]
         const RAPID = ext::SSL_SHUTDOWN_FLAG_RAPID;
         /// `SSL_SHUTDOWN_FLAG_NO_STREAM_FLUSH`: without sending what is still to be sent.
+        #[doc(alias = "SSL_SHUTDOWN_FLAG_NO_STREAM_FLUSH")]
         const NO_STREAM_FLUSH = ext::SSL_SHUTDOWN_FLAG_NO_STREAM_FLUSH;
         /// `SSL_SHUTDOWN_FLAG_NO_BLOCK`: without blocking on a blocking connection.
+        #[doc(alias = "SSL_SHUTDOWN_FLAG_NO_BLOCK")]
         const NO_BLOCK = ext::SSL_SHUTDOWN_FLAG_NO_BLOCK;
         /// `SSL_SHUTDOWN_FLAG_WAIT_PEER`: waits until the peer closes.
+        #[doc(alias = "SSL_SHUTDOWN_FLAG_WAIT_PEER")]
         const WAIT_PEER = ext::SSL_SHUTDOWN_FLAG_WAIT_PEER;
         const _ = !0;
     }

@@ -99,6 +99,7 @@ impl SslRef {
     /// # Errors
     ///
     /// As [`set_info_callback`](Self::set_info_callback).
+    #[doc(alias = "SSL_set_info_callback")]
     pub fn clear_info_callback(&mut self) -> Result<(), Error> {
         // SAFETY: the object is live and borrowed for writing.
         unsafe { ext::SSL_set_info_callback(self.as_ptr(), None) };
@@ -190,6 +191,7 @@ impl SslRef {
     /// # Errors
     ///
     /// As [`set_tlsext_debug_callback`](Self::set_tlsext_debug_callback).
+    #[doc(alias = "SSL_set_tlsext_debug_callback")]
     pub fn clear_tlsext_debug_callback(&mut self) -> Result<(), Error> {
         // SAFETY: the object is live and borrowed for writing.
         unsafe { ext::SSL_set_tlsext_debug_callback(self.as_ptr(), None) };

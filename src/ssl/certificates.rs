@@ -20,24 +20,34 @@ bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct ChainChecks: u32 {
         /// All of it: it can be used.
+        #[doc(alias = "CERT_PKEY_VALID")]
         const VALID = 0x1;
         /// Its key can sign with an algorithm that the peer takes.
+        #[doc(alias = "CERT_PKEY_SIGN")]
         const SIGN = 0x2;
         /// The peer takes the algorithm of the certificate's own signature.
+        #[doc(alias = "CERT_PKEY_EE_SIGNATURE")]
         const EE_SIGNATURE = 0x10;
         /// The peer takes the algorithms of the chain's signatures.
+        #[doc(alias = "CERT_PKEY_CA_SIGNATURE")]
         const CA_SIGNATURE = 0x20;
         /// The peer takes the parameters of the certificate's key.
+        #[doc(alias = "CERT_PKEY_EE_PARAM")]
         const EE_PARAM = 0x40;
         /// The peer takes the parameters of the chain's keys.
+        #[doc(alias = "CERT_PKEY_CA_PARAM")]
         const CA_PARAM = 0x80;
         /// The peer said what it takes.
+        #[doc(alias = "CERT_PKEY_EXPLICIT_SIGN")]
         const EXPLICIT_SIGN = 0x100;
         /// The issuer is one of the CAs that the peer accepts.
+        #[doc(alias = "CERT_PKEY_ISSUER_NAME")]
         const ISSUER_NAME = 0x200;
         /// The kind of certificate is one that the peer takes.
+        #[doc(alias = "CERT_PKEY_CERT_TYPE")]
         const CERT_TYPE = 0x400;
         /// The chain fits Suite B.
+        #[doc(alias = "CERT_PKEY_SUITEB")]
         const SUITEB = 0x800;
 
         const _ = !0;
@@ -73,6 +83,7 @@ impl SslRef {
     /// # Errors
     ///
     /// As [`set_cert_cb`](Self::set_cert_cb).
+    #[doc(alias = "SSL_set_cert_cb")]
     pub fn clear_cert_cb(&mut self) -> Result<(), Error> {
         // SAFETY: the object is live and borrowed for writing.
         unsafe { ext::SSL_set_cert_cb(self.as_ptr(), None, ptr::null_mut()) };

@@ -143,6 +143,7 @@ impl SslRef {
     /// How many groups both sides have; on a server.
     ///
     /// C: [`SSL_get_shared_group(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set1_curves/)
+    #[doc(alias = "SSL_get_shared_group")]
     pub fn shared_group_count(&self) -> usize {
         // SAFETY: as in `shared_group`; -1 counts.
         usize::try_from(unsafe { ext::SSL_get_shared_group(self.as_ptr(), -1) }).unwrap_or_default()

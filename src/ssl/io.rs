@@ -26,8 +26,10 @@ bitflags::bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct ShutdownState: c_int {
         /// `SSL_SENT_SHUTDOWN`: close_notify was sent.
+        #[doc(alias = "SSL_SENT_SHUTDOWN")]
         const SENT = sys::SSL_SENT_SHUTDOWN;
         /// `SSL_RECEIVED_SHUTDOWN`: close_notify or a fatal alert was received.
+        #[doc(alias = "SSL_RECEIVED_SHUTDOWN")]
         const RECEIVED = sys::SSL_RECEIVED_SHUTDOWN;
         const _ = !0;
     }

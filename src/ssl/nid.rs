@@ -15,6 +15,7 @@ pub struct Nid(pub c_int);
 
 impl Nid {
     /// `NID_undef`: no algorithm.
+    #[doc(alias = "NID_undef")]
     pub const UNDEF: Self = Self(0);
 
     /// OpenSSL's short name, such as `SHA256`; `None` for a number that it does not know.

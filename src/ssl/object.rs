@@ -63,7 +63,8 @@ impl SslRef {
 
     /// A new object with the settings of this one: its session to resume, if one was set, its role, certificates, callbacks,
     /// and what its peer is verified with and against. The name that is sent (SNI), the transport and groups are not among
-    /// what C copies. Values in ex_data go along where their [index](crate::ex_data::ExIndex::cloning) says so.
+    /// what C copies. Values in ex_data go along where their [index](crate::ex_data::ExIndex::cloning) says so. Whoever set
+    /// callbacks, their arguments or ex_data with C's own calls answers for them in the copy too.
     ///
     /// # Errors
     ///

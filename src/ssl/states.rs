@@ -21,112 +21,166 @@ pub enum HandshakeState {
     /// A number that this crate does not know.
     Other(c_int),
     #[doc = "`TLS_ST_BEFORE`: no handshake has begun."]
+    #[doc(alias = "TLS_ST_BEFORE")]
     Before,
     #[doc = "`TLS_ST_OK`: the handshake is done."]
+    #[doc(alias = "TLS_ST_OK")]
     Ok,
     #[doc = "`DTLS_ST_CR_HELLO_VERIFY_REQUEST`"]
+    #[doc(alias = "DTLS_ST_CR_HELLO_VERIFY_REQUEST")]
     CrHelloVerifyRequest,
     #[doc = "`TLS_ST_CR_SRVR_HELLO`"]
+    #[doc(alias = "TLS_ST_CR_SRVR_HELLO")]
     CrServerHello,
     #[doc = "`TLS_ST_CR_CERT`"]
+    #[doc(alias = "TLS_ST_CR_CERT")]
     CrCertificate,
     #[doc = "`TLS_ST_CR_COMP_CERT`, from OpenSSL 3.2 on"]
+    #[doc(alias = "TLS_ST_CR_COMP_CERT")]
     CrCompressedCertificate,
     #[doc = "`TLS_ST_CR_CERT_STATUS`"]
+    #[doc(alias = "TLS_ST_CR_CERT_STATUS")]
     CrCertificateStatus,
     #[doc = "`TLS_ST_CR_KEY_EXCH`"]
+    #[doc(alias = "TLS_ST_CR_KEY_EXCH")]
     CrKeyExchange,
     #[doc = "`TLS_ST_CR_CERT_REQ`"]
+    #[doc(alias = "TLS_ST_CR_CERT_REQ")]
     CrCertificateRequest,
     #[doc = "`TLS_ST_CR_SRVR_DONE`"]
+    #[doc(alias = "TLS_ST_CR_SRVR_DONE")]
     CrServerDone,
     #[doc = "`TLS_ST_CR_SESSION_TICKET`"]
+    #[doc(alias = "TLS_ST_CR_SESSION_TICKET")]
     CrSessionTicket,
     #[doc = "`TLS_ST_CR_CHANGE`"]
+    #[doc(alias = "TLS_ST_CR_CHANGE")]
     CrChangeCipherSpec,
     #[doc = "`TLS_ST_CR_FINISHED`"]
+    #[doc(alias = "TLS_ST_CR_FINISHED")]
     CrFinished,
     #[doc = "`TLS_ST_CW_CLNT_HELLO`"]
+    #[doc(alias = "TLS_ST_CW_CLNT_HELLO")]
     CwClientHello,
     #[doc = "`TLS_ST_CW_CERT`"]
+    #[doc(alias = "TLS_ST_CW_CERT")]
     CwCertificate,
     #[doc = "`TLS_ST_CW_COMP_CERT`, from OpenSSL 3.2 on"]
+    #[doc(alias = "TLS_ST_CW_COMP_CERT")]
     CwCompressedCertificate,
     #[doc = "`TLS_ST_CW_KEY_EXCH`"]
+    #[doc(alias = "TLS_ST_CW_KEY_EXCH")]
     CwKeyExchange,
     #[doc = "`TLS_ST_CW_CERT_VRFY`"]
+    #[doc(alias = "TLS_ST_CW_CERT_VRFY")]
     CwCertificateVerify,
     #[doc = "`TLS_ST_CW_CHANGE`"]
+    #[doc(alias = "TLS_ST_CW_CHANGE")]
     CwChangeCipherSpec,
     #[doc = "`TLS_ST_CW_NEXT_PROTO`"]
+    #[doc(alias = "TLS_ST_CW_NEXT_PROTO")]
     CwNextProtocol,
     #[doc = "`TLS_ST_CW_FINISHED`"]
+    #[doc(alias = "TLS_ST_CW_FINISHED")]
     CwFinished,
     #[doc = "`TLS_ST_SW_HELLO_REQ`"]
+    #[doc(alias = "TLS_ST_SW_HELLO_REQ")]
     SwHelloRequest,
     #[doc = "`TLS_ST_SR_CLNT_HELLO`"]
+    #[doc(alias = "TLS_ST_SR_CLNT_HELLO")]
     SrClientHello,
     #[doc = "`DTLS_ST_SW_HELLO_VERIFY_REQUEST`"]
+    #[doc(alias = "DTLS_ST_SW_HELLO_VERIFY_REQUEST")]
     SwHelloVerifyRequest,
     #[doc = "`TLS_ST_SW_SRVR_HELLO`"]
+    #[doc(alias = "TLS_ST_SW_SRVR_HELLO")]
     SwServerHello,
     #[doc = "`TLS_ST_SW_CERT`"]
+    #[doc(alias = "TLS_ST_SW_CERT")]
     SwCertificate,
     #[doc = "`TLS_ST_SW_COMP_CERT`, from OpenSSL 3.2 on"]
+    #[doc(alias = "TLS_ST_SW_COMP_CERT")]
     SwCompressedCertificate,
     #[doc = "`TLS_ST_SW_KEY_EXCH`"]
+    #[doc(alias = "TLS_ST_SW_KEY_EXCH")]
     SwKeyExchange,
     #[doc = "`TLS_ST_SW_CERT_REQ`"]
+    #[doc(alias = "TLS_ST_SW_CERT_REQ")]
     SwCertificateRequest,
     #[doc = "`TLS_ST_SW_SRVR_DONE`"]
+    #[doc(alias = "TLS_ST_SW_SRVR_DONE")]
     SwServerDone,
     #[doc = "`TLS_ST_SR_CERT`"]
+    #[doc(alias = "TLS_ST_SR_CERT")]
     SrCertificate,
     #[doc = "`TLS_ST_SR_COMP_CERT`, from OpenSSL 3.2 on"]
+    #[doc(alias = "TLS_ST_SR_COMP_CERT")]
     SrCompressedCertificate,
     #[doc = "`TLS_ST_SR_KEY_EXCH`"]
+    #[doc(alias = "TLS_ST_SR_KEY_EXCH")]
     SrKeyExchange,
     #[doc = "`TLS_ST_SR_CERT_VRFY`"]
+    #[doc(alias = "TLS_ST_SR_CERT_VRFY")]
     SrCertificateVerify,
     #[doc = "`TLS_ST_SR_NEXT_PROTO`"]
+    #[doc(alias = "TLS_ST_SR_NEXT_PROTO")]
     SrNextProtocol,
     #[doc = "`TLS_ST_SR_CHANGE`"]
+    #[doc(alias = "TLS_ST_SR_CHANGE")]
     SrChangeCipherSpec,
     #[doc = "`TLS_ST_SR_FINISHED`"]
+    #[doc(alias = "TLS_ST_SR_FINISHED")]
     SrFinished,
     #[doc = "`TLS_ST_SW_SESSION_TICKET`"]
+    #[doc(alias = "TLS_ST_SW_SESSION_TICKET")]
     SwSessionTicket,
     #[doc = "`TLS_ST_SW_CERT_STATUS`"]
+    #[doc(alias = "TLS_ST_SW_CERT_STATUS")]
     SwCertificateStatus,
     #[doc = "`TLS_ST_SW_CHANGE`"]
+    #[doc(alias = "TLS_ST_SW_CHANGE")]
     SwChangeCipherSpec,
     #[doc = "`TLS_ST_SW_FINISHED`"]
+    #[doc(alias = "TLS_ST_SW_FINISHED")]
     SwFinished,
     #[doc = "`TLS_ST_SW_ENCRYPTED_EXTENSIONS`"]
+    #[doc(alias = "TLS_ST_SW_ENCRYPTED_EXTENSIONS")]
     SwEncryptedExtensions,
     #[doc = "`TLS_ST_CR_ENCRYPTED_EXTENSIONS`"]
+    #[doc(alias = "TLS_ST_CR_ENCRYPTED_EXTENSIONS")]
     CrEncryptedExtensions,
     #[doc = "`TLS_ST_CR_CERT_VRFY`"]
+    #[doc(alias = "TLS_ST_CR_CERT_VRFY")]
     CrCertificateVerify,
     #[doc = "`TLS_ST_SW_CERT_VRFY`"]
+    #[doc(alias = "TLS_ST_SW_CERT_VRFY")]
     SwCertificateVerify,
     #[doc = "`TLS_ST_CR_HELLO_REQ`"]
+    #[doc(alias = "TLS_ST_CR_HELLO_REQ")]
     CrHelloRequest,
     #[doc = "`TLS_ST_SW_KEY_UPDATE`"]
+    #[doc(alias = "TLS_ST_SW_KEY_UPDATE")]
     SwKeyUpdate,
     #[doc = "`TLS_ST_CW_KEY_UPDATE`"]
+    #[doc(alias = "TLS_ST_CW_KEY_UPDATE")]
     CwKeyUpdate,
     #[doc = "`TLS_ST_SR_KEY_UPDATE`"]
+    #[doc(alias = "TLS_ST_SR_KEY_UPDATE")]
     SrKeyUpdate,
     #[doc = "`TLS_ST_CR_KEY_UPDATE`"]
+    #[doc(alias = "TLS_ST_CR_KEY_UPDATE")]
     CrKeyUpdate,
     #[doc = "`TLS_ST_EARLY_DATA`"]
+    #[doc(alias = "TLS_ST_EARLY_DATA")]
     EarlyData,
     #[doc = "`TLS_ST_PENDING_EARLY_DATA_END`"]
+    #[doc(alias = "TLS_ST_PENDING_EARLY_DATA_END")]
     PendingEarlyDataEnd,
     #[doc = "`TLS_ST_CW_END_OF_EARLY_DATA`"]
+    #[doc(alias = "TLS_ST_CW_END_OF_EARLY_DATA")]
     CwEndOfEarlyData,
     #[doc = "`TLS_ST_SR_END_OF_EARLY_DATA`"]
+    #[doc(alias = "TLS_ST_SR_END_OF_EARLY_DATA")]
     SrEndOfEarlyData,
 }
 
@@ -317,6 +371,7 @@ impl SslRef {
     /// The side that the object plays, or `None` as long as this crate saw nobody choose one.
     ///
     /// C: [`SSL_is_server(3)`](https://docs.openssl.org/master/man3/SSL_set_connect_state/)
+    #[doc(alias = "SSL_is_server")]
     pub fn role(&self) -> Option<Role> {
         if self.in_before() {
             return self.chosen_role();

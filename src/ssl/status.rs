@@ -23,6 +23,7 @@ impl StatusType {
     /// `TLSEXT_STATUSTYPE_nothing`: none.
     pub const NOTHING: Self = Self(-1);
     /// `TLSEXT_STATUSTYPE_ocsp`: a stapled OCSP response.
+    #[doc(alias = "TLSEXT_STATUSTYPE_ocsp")]
     pub const OCSP: Self = Self(1);
 
     pub(crate) fn from_long(number: c_long) -> Self {

@@ -110,6 +110,7 @@ impl X509Ref {
     ///
     /// C: [`X509_get0_notBefore(3)`](https://docs.openssl.org/master/man3/X509_get0_notBefore/)
     #[doc(alias = "X509_get0_notBefore")]
+    #[doc(alias = "X509_get_notBefore")]
     pub fn not_before_time(&self) -> Result<SystemTime, Error> {
         // SAFETY: the certificate is live and lends the time (get0).
         unsafe { time::system_time("X509_get0_notBefore", ext::X509_get0_notBefore(self.as_ptr())) }
@@ -123,6 +124,7 @@ impl X509Ref {
     ///
     /// C: [`X509_get0_notAfter(3)`](https://docs.openssl.org/master/man3/X509_get0_notBefore/)
     #[doc(alias = "X509_get0_notAfter")]
+    #[doc(alias = "X509_get_notAfter")]
     pub fn not_after_time(&self) -> Result<SystemTime, Error> {
         // SAFETY: the certificate is live and lends the time (get0).
         unsafe { time::system_time("X509_get0_notAfter", ext::X509_get0_notAfter(self.as_ptr())) }

@@ -31,10 +31,13 @@ const CERTIFICATE_ISSUER: c_int = 771;
 #[non_exhaustive]
 pub struct Revoked {
     /// The certificate's serial number.
+    #[doc(alias = "X509_REVOKED_get0_serialNumber")]
     pub serial: SerialNumber,
     /// When it was revoked.
+    #[doc(alias = "X509_REVOKED_get0_revocationDate")]
     pub date: SystemTime,
     /// Why; `None` where the list does not say.
+    #[doc(alias = "X509_REVOKED_get_ext_d2i")]
     pub reason: Option<CrlReason>,
     /// Since when it was not to be trusted, where the list says.
     pub invalidity_date: Option<SystemTime>,
@@ -76,6 +79,7 @@ impl X509CrlRef {
     ///
     /// C: [`X509_CRL_get0_lastUpdate(3)`](https://docs.openssl.org/master/man3/X509_get0_notBefore/)
     #[doc(alias = "X509_CRL_get0_lastUpdate")]
+    #[doc(alias = "X509_CRL_get_lastUpdate")]
     pub fn last_update(&self) -> Result<SystemTime, Error> {
         const CALL: &str = "X509_CRL_get0_lastUpdate";
         // SAFETY: the list is live and lends the time (get0).
@@ -90,6 +94,7 @@ impl X509CrlRef {
     ///
     /// C: [`X509_CRL_get0_nextUpdate(3)`](https://docs.openssl.org/master/man3/X509_get0_notBefore/)
     #[doc(alias = "X509_CRL_get0_nextUpdate")]
+    #[doc(alias = "X509_CRL_get_nextUpdate")]
     pub fn next_update(&self) -> Result<Option<SystemTime>, Error> {
         const CALL: &str = "X509_CRL_get0_nextUpdate";
         // SAFETY: the list is live and lends the time (get0), or NULL.

@@ -70,6 +70,7 @@ bitflags! {
 /// Whether a certificate may issue others ([RFC 5280 § 4.2.1.9]).
 ///
 /// [RFC 5280 § 4.2.1.9]: https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.9
+#[doc(alias = "BASIC_CONSTRAINTS")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct BasicConstraints {

@@ -114,6 +114,7 @@ impl PKeyRef {
     ///
     /// C: [`EVP_PKEY_get_bits(3)`](https://docs.openssl.org/master/man3/EVP_PKEY_get_size/)
     #[doc(alias = "EVP_PKEY_get_bits")]
+    #[doc(alias = "EVP_PKEY_bits")]
     pub fn bits(&self) -> u32 {
         // SAFETY: the key is live, and the call only reads it.
         u32::try_from(unsafe { sys::EVP_PKEY_get_bits(self.as_ptr()) }).unwrap_or_default()

@@ -73,6 +73,7 @@ impl PKeyRef {
     /// # Errors
     ///
     /// As [`to_encrypted_pkcs8_der`](Self::to_encrypted_pkcs8_der).
+    #[doc(alias = "PEM_write_bio_PKCS8PrivateKey")]
     pub fn to_encrypted_pkcs8_pem_in(
         &self,
         lib: LibContext,

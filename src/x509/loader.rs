@@ -20,6 +20,7 @@ const PATIENCE: u32 = 100;
 const PASSED_OVER: u32 = 1 << 14;
 
 /// Something that was loaded.
+#[doc(alias = "OSSL_STORE_INFO")]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreObject {
@@ -55,16 +56,22 @@ pub enum StoreObject {
 #[non_exhaustive]
 pub enum StoreExpectation {
     /// Names.
+    #[doc(alias = "OSSL_STORE_INFO_NAME")]
     Names,
     /// Parameters of keys.
+    #[doc(alias = "OSSL_STORE_INFO_PARAMS")]
     Parameters,
     /// Public keys.
+    #[doc(alias = "OSSL_STORE_INFO_PUBKEY")]
     PublicKeys,
     /// Private keys.
+    #[doc(alias = "OSSL_STORE_INFO_PKEY")]
     PrivateKeys,
     /// Certificates.
+    #[doc(alias = "OSSL_STORE_INFO_CERT")]
     Certificates,
     /// Revocation lists.
+    #[doc(alias = "OSSL_STORE_INFO_CRL")]
     Crls,
 }
 
@@ -236,6 +243,7 @@ unsafe extern "C" fn ask_question(
 
 /// What a place holds, loaded one by one. An object that cannot be loaded is an error in its turn, and the next call goes
 /// on after it.
+#[doc(alias = "OSSL_STORE_CTX")]
 pub struct StoreObjects<'a> {
     store: *mut ext::OSSL_STORE_CTX,
     method: *mut ext::UI_METHOD,

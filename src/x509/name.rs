@@ -162,6 +162,7 @@ impl X509NameRef {
     }
 
     /// Whether the name has no parts.
+    #[doc(alias = "X509_NAME_entry_count")]
     pub fn is_empty(&self) -> bool {
         // SAFETY: the name is live, and the call only reads it.
         unsafe { sys::X509_NAME_entry_count(self.as_ptr()) <= 0 }

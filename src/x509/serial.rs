@@ -12,6 +12,7 @@ use crate::ffi::bytes;
 const NEGATIVE: c_int = 0x100;
 
 /// A serial number: any integer, although a good one is positive and has at most 20 bytes. It displays in hexadecimal.
+#[doc(alias = "ASN1_INTEGER")]
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SerialNumber {
     negative: bool,

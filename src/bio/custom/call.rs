@@ -84,7 +84,8 @@ impl<T: BioMethod> State<T> {
             if let Some(state) = Self::of(bio) {
                 sys::BIO_set_data(bio, ptr::null_mut());
                 sys::BIO_set_init(bio, 0);
-                panics::drop_contained(Box::from_raw(state.as_ptr()));
+                let state = Box::from_raw(state.as_ptr());
+                run(|| panics::drop_contained(state));
             }
         }
     }

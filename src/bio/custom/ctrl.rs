@@ -8,6 +8,7 @@ use openssl_sys_ext as ext;
 
 use super::call::{FAILED, State, refuse};
 use super::method::BioMethod;
+use super::next::NextBio;
 use crate::bio::object::BioRetry;
 
 /// The first command that is no OpenSSL's.
@@ -54,10 +55,15 @@ pub(super) unsafe extern "C" fn ctrl<T: BioMethod>(
             ext::BIO_CTRL_DUP => duplicate::<T>(bio, pointer.cast()),
             ext::BIO_CTRL_PUSH | ext::BIO_CTRL_POP | ext::BIO_CTRL_SET_CALLBACK => forward(),
             sys::BIO_CTRL_FLUSH => {
-                let flush = State::<T>::operate(bio, ("flush", BioRetry::WRITE), 1, |method, next| {
-                    method.flush(next).map(|()| 1)
-                });
-                flush.map_or_else(c_long::from, |_| 1)
+                let mut next = NextBio::new(ext::BIO_next(bio));
+                match State::<T>::enter(bio, "flush", |method| method.flush(&mut next)) {
+                    Ok(Ok(())) => 1,
+                    Ok(Err(stop)) => {
+                        sys::BIO_clear_retry_flags(bio);
+                        refuse(bio, "flush", BioRetry::WRITE, stop).into()
+                    }
+                    Err(refused) => refused.into(),
+                }
             }
             sys::BIO_CTRL_EOF => match State::<T>::enter(bio, "eof", T::is_at_end) {
                 Ok(Some(end)) => end.into(),

@@ -57,16 +57,22 @@ pub struct BioEvent<'a> {
 #[non_exhaustive]
 pub enum BioOperation {
     /// `BIO_CB_FREE`: it is freed. The answer changes nothing.
+    #[doc(alias = "BIO_CB_FREE")]
     Free,
     /// `BIO_CB_READ`
+    #[doc(alias = "BIO_CB_READ")]
     Read,
     /// `BIO_CB_WRITE`
+    #[doc(alias = "BIO_CB_WRITE")]
     Write,
     /// `BIO_CB_PUTS`
+    #[doc(alias = "BIO_CB_PUTS")]
     Puts,
     /// `BIO_CB_GETS`
+    #[doc(alias = "BIO_CB_GETS")]
     Gets,
     /// `BIO_CB_CTRL`
+    #[doc(alias = "BIO_CB_CTRL")]
     Ctrl {
         /// The command, a `BIO_CTRL_…` or `BIO_C_…`.
         command: c_int,
@@ -74,8 +80,10 @@ pub enum BioOperation {
         number: c_long,
     },
     /// `BIO_CB_SENDMMSG`
+    #[doc(alias = "BIO_CB_SENDMMSG")]
     Sendmmsg,
     /// `BIO_CB_RECVMMSG`
+    #[doc(alias = "BIO_CB_RECVMMSG")]
     Recvmmsg,
     /// One that this crate does not know.
     Other(c_int),

@@ -15,20 +15,28 @@ bitflags::bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct BioFlags: c_int {
         /// `BIO_FLAGS_READ`: the last operation waits for something to read.
+        #[doc(alias = "BIO_FLAGS_READ")]
         const READ = sys::BIO_FLAGS_READ;
         /// `BIO_FLAGS_WRITE`: the last operation waits for room to write.
+        #[doc(alias = "BIO_FLAGS_WRITE")]
         const WRITE = sys::BIO_FLAGS_WRITE;
         /// `BIO_FLAGS_IO_SPECIAL`: the last operation waits for something else.
+        #[doc(alias = "BIO_FLAGS_IO_SPECIAL")]
         const IO_SPECIAL = sys::BIO_FLAGS_IO_SPECIAL;
         /// `BIO_FLAGS_SHOULD_RETRY`: the last operation is to be tried again.
+        #[doc(alias = "BIO_FLAGS_SHOULD_RETRY")]
         const SHOULD_RETRY = sys::BIO_FLAGS_SHOULD_RETRY;
         /// `BIO_FLAGS_BASE64_NO_NL`: base64 comes on one line.
+        #[doc(alias = "BIO_FLAGS_BASE64_NO_NL")]
         const BASE64_NO_NL = ext::BIO_FLAGS_BASE64_NO_NL;
         /// `BIO_FLAGS_MEM_RDONLY`: a memory BIO over memory that is not its own.
+        #[doc(alias = "BIO_FLAGS_MEM_RDONLY")]
         const MEM_RDONLY = ext::BIO_FLAGS_MEM_RDONLY;
         /// `BIO_FLAGS_NONCLEAR_RST`: a reset of a memory BIO starts to read anew, and forgets nothing.
+        #[doc(alias = "BIO_FLAGS_NONCLEAR_RST")]
         const NONCLEAR_RST = ext::BIO_FLAGS_NONCLEAR_RST;
         /// `BIO_FLAGS_IN_EOF`: a socket BIO came to the end.
+        #[doc(alias = "BIO_FLAGS_IN_EOF")]
         const IN_EOF = ext::BIO_FLAGS_IN_EOF;
         const _ = !0;
     }

@@ -45,10 +45,13 @@ impl RetryReason {
     /// None: the BIO waits for bytes, or for nothing.
     pub const NONE: Self = Self(0);
     /// `BIO_RR_SSL_X509_LOOKUP`: a certificate callback.
+    #[doc(alias = "BIO_RR_SSL_X509_LOOKUP")]
     pub const SSL_X509_LOOKUP: Self = Self(ext::BIO_RR_SSL_X509_LOOKUP);
     /// `BIO_RR_CONNECT`: a connection that is being made.
+    #[doc(alias = "BIO_RR_CONNECT")]
     pub const CONNECT: Self = Self(ext::BIO_RR_CONNECT);
     /// `BIO_RR_ACCEPT`: a connection to accept.
+    #[doc(alias = "BIO_RR_ACCEPT")]
     pub const ACCEPT: Self = Self(ext::BIO_RR_ACCEPT);
 }
 

@@ -45,6 +45,12 @@ gated! {
     "BIO_get_conn_port" BIO_get_conn_port(bio: *mut sys::BIO) -> *const c_char, or ptr::null();
     "BIO_get_conn_address" BIO_get_conn_address(bio: *mut sys::BIO) -> *const ext::BIO_ADDR, or ptr::null();
     "BIO_get_conn_ip_family" BIO_get_conn_ip_family(bio: *mut sys::BIO) -> c_long, or 0;
+    "BIO_get_conn_mode" BIO_get_conn_mode(bio: *mut sys::BIO) -> c_int, or 0;
+    "BIO_set_sock_type" BIO_set_sock_type(bio: *mut sys::BIO, kind: c_int) -> c_int, or 0;
+    "BIO_get_sock_type" BIO_get_sock_type(bio: *mut sys::BIO) -> c_int, or 0;
+    "BIO_set_tfo" BIO_set_tfo(bio: *mut sys::BIO, on: c_int) -> c_int, or 0;
+    "BIO_get0_dgram_bio" BIO_get0_dgram_bio(bio: *mut sys::BIO, dgram: *mut *mut sys::BIO) -> c_long, or 0;
+    "BIO_set_send_flags" BIO_set_send_flags(bio: *mut sys::BIO, flags: c_int) -> c_long, or 0;
 
     "BIO_set_accept_name" BIO_set_accept_name(bio: *mut sys::BIO, name: *const c_char) -> c_long, or 0;
     "BIO_set_accept_port" BIO_set_accept_port(bio: *mut sys::BIO, port: *const c_char) -> c_long, or 0;
@@ -89,6 +95,22 @@ pub(crate) unsafe fn BIO_new_socket(fd: c_int, close: c_int) -> *mut sys::BIO {
         let _ = (fd, close);
         ptr::null_mut()
     }
+}
+
+/// Refuses what OpenSSL has since 3.2 only.
+pub(crate) fn need_since_3_2(call: &'static str) -> Result<(), Error> {
+    if cfg!(absent = "BIO_set_sock_type") {
+        return Err(Error::unsupported(call, "OpenSSL 3.2"));
+    }
+    Ok(())
+}
+
+/// Refuses what OpenSSL has since 4.0 only.
+pub(crate) fn need_since_4_0(call: &'static str) -> Result<(), Error> {
+    if cfg!(absent = "BIO_set_send_flags") {
+        return Err(Error::unsupported(call, "OpenSSL 4.0"));
+    }
+    Ok(())
 }
 
 /// Refuses what an OpenSSL built without sockets lacks.

@@ -64,6 +64,7 @@ impl X509VerifyParamRef {
     /// Demands no host name.
     ///
     /// C: [`X509_VERIFY_PARAM_set1_host(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
+    #[doc(alias = "X509_VERIFY_PARAM_set1_host")]
     pub fn danger_clear_hosts(&mut self) {
         // SAFETY: live and borrowed for writing; NULL takes all away, which cannot fail.
         unsafe { sys::X509_VERIFY_PARAM_set1_host(self.as_ptr(), ptr::null(), 0) };
@@ -154,6 +155,7 @@ impl X509VerifyParamRef {
     /// Demands no mail address.
     ///
     /// C: [`X509_VERIFY_PARAM_set1_email(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
+    #[doc(alias = "X509_VERIFY_PARAM_set1_email")]
     pub fn danger_clear_email(&mut self) {
         // SAFETY: live and borrowed for writing; NULL takes all away, which cannot fail.
         unsafe { sys::X509_VERIFY_PARAM_set1_email(self.as_ptr(), ptr::null(), 0) };
@@ -226,6 +228,7 @@ impl X509VerifyParamRef {
     /// Demands no IP address.
     ///
     /// C: [`X509_VERIFY_PARAM_set1_ip(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
+    #[doc(alias = "X509_VERIFY_PARAM_set1_ip")]
     pub fn danger_clear_ips(&mut self) {
         // SAFETY: live and borrowed for writing; NULL takes all away, which cannot fail.
         unsafe { sys::X509_VERIFY_PARAM_set1_ip(self.as_ptr(), ptr::null(), 0) };

@@ -252,6 +252,7 @@ impl X509VerifyParamRef {
     /// Judges the chain as of the present again.
     ///
     /// C: [`X509_VERIFY_PARAM_clear_flags(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
+    #[doc(alias = "X509_VERIFY_PARAM_clear_flags")]
     pub fn clear_time(&mut self) {
         self.danger_clear_flags(VerifyFlags::USE_CHECK_TIME);
     }

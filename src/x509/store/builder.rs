@@ -41,6 +41,7 @@ impl X509StoreBuilder {
     /// # Errors
     ///
     /// As [`new`](Self::new).
+    #[doc(alias = "X509_STORE_new")]
     pub fn new_in(lib: LibContext) -> Result<Self, Error> {
         const CALL: &str = "X509_STORE_new";
         library::check(CALL)?;

@@ -15,6 +15,7 @@ use crate::x509::{X509, X509Ref};
 pub(super) type Closure<'a> = Box<dyn FnMut(&mut ChainView<'_>) -> bool + 'a>;
 
 /// One certificate of a chain that is being verified.
+#[doc(alias = "X509_STORE_CTX")]
 pub struct ChainView<'a> {
     context: &'a Borrowed,
     preverified: bool,

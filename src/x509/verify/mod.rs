@@ -66,6 +66,7 @@ impl X509StoreRef {
 }
 
 /// A verification that is still to be made.
+#[doc(alias = "X509_STORE_CTX")]
 #[must_use = "nothing is verified before `verify`"]
 pub struct ChainVerifier<'a> {
     store: &'a X509StoreRef,
