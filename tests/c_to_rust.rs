@@ -169,11 +169,8 @@ fn is_helper(function: &str) -> bool {
 }
 
 /// What stands for no name of C, though it calls one on its way.
-const NAMELESS: &[&str] = &[
-    "SslRef::is_poisoned",
-    "ocsp::OcspRequest::copy_from_ptr",
-    "x509::X509NameBuilder::build",
-];
+const NAMELESS: &[&str] =
+    &["SslRef::is_poisoned", "ocsp::OcspRequest::copy_from_ptr", "x509::X509NameBuilder::build"];
 
 #[test]
 fn what_wraps_a_function_of_c_bears_its_name() {
