@@ -196,6 +196,41 @@ fn a_nonblocking_chain_is_suspended_and_goes_on() {
 }
 
 #[test]
+fn a_nonblocking_buffer_is_suspended_in_the_middle_of_a_line_and_loses_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (go, wait_for_go) = std::sync::mpsc::channel::<()>();
+    let server = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let ssl = Ssl::new(&common::server_context()).unwrap();
+        let mut connected = ssl.accept(stream).map_err(Error::from).unwrap();
+        connected.write_all(b"half a ").unwrap();
+        wait_for_go.recv().unwrap();
+        connected.write_all(b"line\n").unwrap();
+        connected.read(&mut [0; 1]).unwrap()
+    });
+    let mut bio = to(address, SslBio::new_buffer_ssl_connect(&common::client_context()).unwrap());
+    bio.set_nbio(true).unwrap();
+    finish(&mut bio, &mut Vec::new(), |bio| bio.do_connect());
+    let (mut line, mut buf) = (Vec::new(), [0; 64]);
+    while !line.ends_with(b"\n") {
+        match bio.gets(&mut buf) {
+            Ok(read) => line.extend_from_slice(&buf[..read]),
+            Err(error) => {
+                assert_eq!(error.want(), Some(Want::Read));
+                if !line.is_empty() {
+                    let _ = go.send(());
+                }
+                wait(&mut bio, &error);
+            }
+        }
+    }
+    assert_eq!(line, b"half a line\n");
+    finish(&mut bio, &mut Vec::new(), |bio| bio.ssl_shutdown().map(drop));
+    assert_eq!(server.join().unwrap(), 0);
+}
+
+#[test]
 fn a_refused_connection_says_so_and_a_reset_chain_connects_again() {
     // A port that nobody listens on.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

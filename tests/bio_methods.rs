@@ -547,6 +547,39 @@ fn a_method_carries_a_connection() {
     assert_eq!(Error::from(client.write(b"x").unwrap_err()).kind(), ErrorKind::Poisoned);
 }
 
+#[test]
+fn the_transport_of_a_connection_goes_on_in_the_clear() {
+    let (mut client, mut server) = pair(Some(Bio::buffer().unwrap()));
+    assert!(client.transport_mut().is_some());
+    shake(&mut client, &mut server);
+    let mut buf = [0; 8];
+    server.write(b"x").unwrap();
+    assert_eq!(client.gets(&mut buf).unwrap(), 1);
+    let _ = (client.ssl_shutdown().unwrap(), server.ssl_shutdown().unwrap());
+    assert!(client.read(&mut buf).unwrap_err().is_zero_return());
+    assert!(server.read(&mut buf).unwrap_err().is_zero_return());
+    let (mut left, mut right) = (client.take_transport().unwrap(), server.take_transport().unwrap());
+    assert!(client.transport().is_none() && client.take_transport().is_none());
+    assert_eq!(Error::from(client.flush().unwrap_err()).kind(), ErrorKind::NoTransport);
+    assert_eq!(Error::from(client.read(&mut buf).unwrap_err()).kind(), ErrorKind::NoTransport);
+    left.write(b"plain").unwrap();
+    assert_eq!(right.read(&mut buf).unwrap(), 5);
+    drop((client, server));
+    left.write(b"plain").unwrap();
+    assert_eq!(right.read(&mut buf).unwrap(), 5);
+}
+
+/// On each version alike, though they disagree about whose error it is.
+#[test]
+fn a_connection_tells_what_its_method_said() {
+    let mut client = SslBio::new_ssl(&common::client_context(), Role::Client).unwrap();
+    client.push(Bio::custom(Fails(|| Err(io::Error::other("the modem is off").into()))).unwrap()).unwrap();
+    client.ssl_mut().unwrap().set_server_name("localhost").unwrap();
+    let error = Error::from(client.do_handshake().unwrap_err());
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().contains("the modem is off"), "{error}");
+}
+
 /// What it waits for beside bytes comes up through TLS, as with a BIO_s_connect and a BIO_s_accept.
 #[test]
 fn a_connection_waits_for_what_its_method_waits_for() {

@@ -17,8 +17,8 @@ impl BioRef {
     ///
     /// # Errors
     ///
-    /// [`RetryReason::CONNECT`](super::RetryReason::CONNECT) while a nonblocking BIO is connecting: wait until it is writable, and call again. Otherwise why
-    /// there is no connection: [`Error::errno`] has the system's reason.
+    /// [`RetryReason::CONNECT`](super::RetryReason::CONNECT) while a nonblocking BIO is connecting: wait until it is
+    /// writable, and call again. Otherwise why there is no connection: [`Error::errno`] has the system's reason.
     ///
     /// C: [`BIO_do_connect(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_do_connect")]
@@ -33,8 +33,8 @@ impl BioRef {
     ///
     /// # Errors
     ///
-    /// [`RetryReason::ACCEPT`](super::RetryReason::ACCEPT) while a nonblocking BIO has no connection: wait until it is readable, and call again. Otherwise
-    /// why it could not listen or accept.
+    /// [`RetryReason::ACCEPT`](super::RetryReason::ACCEPT) while a nonblocking BIO has no connection: wait until it is
+    /// readable, and call again. Otherwise why it could not listen or accept.
     ///
     /// C: [`BIO_do_accept(3)`](https://docs.openssl.org/master/man3/BIO_s_accept/)
     #[doc(alias = "BIO_do_accept")]

@@ -25,6 +25,8 @@ foreign_type! {
 impl Bio {
     /// Takes over a BIO from C, with the reference that the caller owned, and with the chain that hangs behind it.
     ///
+    /// A chain with TLS in it is better taken as [`SslBio`](super::SslBio), which holds it to what its context promises.
+    ///
     /// # Safety
     ///
     /// `bio` is a live BIO of which the caller owns one reference, and the first of its chain, and nobody else uses it, nor

@@ -19,6 +19,9 @@
 //! | `BIO_new_file`, `BIO_new_fd`, `BIO_s_null` | [`Bio::file`], [`Bio::fd`], [`Bio::null`] |
 //! | `BIO_f_buffer`, `BIO_f_base64` and others | [`Bio::buffer`], [`Bio::base64`] and others |
 //! | `BIO_new_bio_pair` | [`Bio::new_bio_pair`] |
+//! | `BIO_s_connect`, `BIO_s_accept`, `BIO_s_socket` | [`Bio::new_connect`], [`Bio::new_accept`], [`Bio::new_socket`] |
+//! | `BIO_f_ssl`, `BIO_new_ssl_connect` | [`SslBio`], whose context holds there too |
+//! | `BIO_meth_new` | [`BioMethod`] and [`Bio::custom`] |
 //! | `BIO_push`, `BIO_pop` | [`Bio::push`], [`Bio::pop`] |
 //! | `BIO_set_callback_ex`, `BIO_set_ex_data` | [`BioRef::set_callback`], [`BioRef::set_ex_data`] |
 //! | `SSL_set0_rbio`, `SSL_get_rbio` | [`SslRef::set0_rbio`](crate::SslRef::set0_rbio), [`rbio_mut`](crate::SslRef::rbio_mut) |
@@ -30,7 +33,8 @@
 //! Writing to a socket whose peer is gone raises SIGPIPE, which ends a process that does not ignore it. Rust's runtime
 //! ignores it before `main`; in a program whose `main` is C's nobody does. What keeps it away is the write itself:
 //! [`TcpStream`](std::net::TcpStream) and [`UnixStream`](std::os::unix::net::UnixStream) never raise it, [`Pair`] does
-//! no I/O, and [`Socket`] raises it unless the OpenSSL that runs is 4.0 or later.
+//! no I/O, and [`Socket`] raises it unless the OpenSSL that runs is 4.0 or later. A [`Bio`] over a socket raises it as in C;
+//! from 4.0 on, [`BioRef::set_send_flags`] with `MSG_NOSIGNAL` keeps it away there.
 
 mod accept;
 mod address;

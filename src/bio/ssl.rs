@@ -165,7 +165,6 @@ impl SslBio {
             ext::BIO_set_close(filter, ext::BIO_NOCLOSE.into());
             sys::BIO_free_all(ForeignType::into_ptr(self));
             drop(transport);
-            // Nor does it come from C here.
             Ok(<Ssl as ForeignType>::from_ptr(ssl))
         }
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use openssl_sys_ext as ext;
 
-use super::handle::BioRef;
+use super::handle::{Bio, BioRef};
 use super::ssl::{SslBioRef, role_as_raw};
+use super::{attach, chain};
 use crate::error::{self, Error, ErrorKind};
 use crate::ssl::Role;
 
@@ -106,6 +107,19 @@ impl SslBioRef {
             1 => Ok(()),
             _ => Err(Error::from_queue(CALL)),
         }
+    }
+
+    /// Takes the transport, with all that hangs behind it, from the connection, which has none then: to go on in the clear,
+    /// say, after [`ssl_shutdown`](Self::ssl_shutdown).
+    ///
+    /// C: [`BIO_pop(3)`](https://docs.openssl.org/master/man3/BIO_push/)
+    #[doc(alias = "BIO_pop")]
+    pub fn take_transport(&mut self) -> Option<Bio> {
+        let (filter, _) = self.parts().ok()?;
+        // SAFETY: the chain is live and borrowed for writing.
+        let transport = unsafe { chain::take_behind(filter) }?;
+        attach::take(self.ssl_mut().ok()?, transport.as_ptr());
+        Some(transport)
     }
 
     /// As [`BioRef::set_conn_hostname`], of the transport.

@@ -285,7 +285,9 @@ fn kind(
     let root = stack.root();
     let of_system = root.is_some_and(|root| root.system_error().is_some());
     let of_tls = root.is_some_and(|root| root.library_code() == ext::ERR_LIB_SSL);
-    if of_system || (transport && !of_tls) {
+    // A BIO's own error is the transport's, which 4.0 calls a system error, and earlier ones do not.
+    let of_bio = root.is_some_and(|root| root.library_code() == ext::ERR_LIB_BIO);
+    if of_system || of_bio || (transport && !of_tls) {
         return ErrorKind::Io;
     }
     if ssl_reason(&|reason| reason == BIO_NOT_SET) {

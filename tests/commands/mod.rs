@@ -115,6 +115,11 @@ impl Running {
         stdin.write_all(text.as_bytes()).and_then(|()| stdin.flush())
     }
 
+    /// Its process, to send a signal to.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it, as a power failure would.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();

@@ -1,0 +1,142 @@
+//! A stage under test: started, watched, and compared with the others.
+
+use std::fmt::Debug;
+use std::net::TcpStream;
+use std::process::Command;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::commands::{Files, Running};
+use crate::identities::pki;
+
+/// The stages, by their binaries.
+const STAGES: [(&str, &str); 4] = [
+    ("stage 0", env!("CARGO_BIN_EXE_relay-stage0")),
+    ("stage 1", env!("CARGO_BIN_EXE_relay-stage1")),
+    ("stage 2", env!("CARGO_BIN_EXE_relay-stage2")),
+    ("stage 3", env!("CARGO_BIN_EXE_relay-stage3")),
+];
+
+/// A stage, with files that its arguments may name.
+pub(crate) struct Stage {
+    binary: &'static str,
+    pub(crate) files: Files,
+}
+
+/// Plays a scene with each stage, and answers what all of them showed.
+#[track_caller]
+pub(crate) fn in_all_stages<T: PartialEq + Debug>(scene: impl Fn(&Stage) -> T) -> T {
+    let mut seen = STAGES.map(|(name, binary)| {
+        let stage = Stage { binary, files: files() };
+        (name, scene(&stage))
+    });
+    let [(first, expected), others @ ..] = &mut seen;
+    for (name, shown) in others {
+        assert_eq!(shown, expected, "{name} and {first} differ");
+    }
+    let [(_, shown), ..] = seen;
+    shown
+}
+
+/// How a relay ended, and its log without what differs from run to run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) code: Option<i32>,
+    pub(crate) log: Vec<String>,
+}
+
+/// A relay that listens.
+pub(crate) struct Relay {
+    program: Running,
+    pub(crate) port: u16,
+}
+
+fn files() -> Files {
+    let pki = pki();
+    Files::new(&[
+        ("ca.pem", &pki.ca_pem),
+        ("localhost.pem", &pki.localhost.chain_pem),
+        ("localhost.key", &pki.localhost.key_pem),
+        ("other.pem", &pki.other_name.chain_pem),
+        ("other.key", &pki.other_name.key_pem),
+        ("garbage.pem", "this is no certificate\n"),
+    ])
+}
+
+impl Stage {
+    /// The bare program.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.binary);
+        command.args(arguments);
+        command
+    }
+
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.files.path(name).to_str().expect("a path of ours").to_owned()
+    }
+
+    /// A relay to a TLS backend on this port, with both identities. It verifies the name `localhost`.
+    pub(crate) fn relay(&self, backend: u16, more: &[&str]) -> Relay {
+        let ca = self.file("ca.pem");
+        let tls = ["--backend-ca", &ca, "--backend-name", "localhost"];
+        self.start(backend, &[&tls, more].concat())
+    }
+
+    /// A relay to a plain backend.
+    pub(crate) fn plain_relay(&self, backend: u16, more: &[&str]) -> Relay {
+        self.start(backend, &[&["--backend-plain"], more].concat())
+    }
+
+    fn start(&self, backend: u16, more: &[&str]) -> Relay {
+        let mut command = self.command(&["--listen", "127.0.0.1:0"]);
+        command.args(["--backend", &format!("127.0.0.1:{backend}")]);
+        for name in ["localhost", "other"] {
+            let [chain, key] = [format!("{name}.pem"), format!("{name}.key")].map(|file| self.file(&file));
+            let asked = if name == "other" { "other.example" } else { name };
+            command.args(["--identity", asked, &chain, &key]);
+        }
+        let mut program = Running::start(command.args(more));
+        let line = program.line_with("relay: listening on 127.0.0.1:");
+        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        Relay { program, port }
+    }
+}
+
+impl Relay {
+    pub(crate) fn dial(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.port)).expect("the relay listens")
+    }
+
+    /// Waits until it says this.
+    #[track_caller]
+    pub(crate) fn says(&mut self, text: &str) {
+        self.program.line_with(text);
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        let pid = i32::try_from(self.program.id()).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(pid, Signal::Term).expect("it runs");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(self) -> Seen {
+        let ended = self.program.finish();
+        assert_eq!(ended.stdout, "", "the log goes to stderr");
+        let log =
+            ended.stderr.lines().filter(|line| !line.contains("listening on")).map(String::from).collect();
+        Seen { code: ended.status.code(), log }
+    }
+}
+
+impl Seen {
+    /// It ended well, and said these lines, of which each begins as given.
+    #[track_caller]
+    pub(crate) fn assert_lines(&self, lines: &[&str]) {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        assert_eq!(self.log.len(), lines.len(), "{self:#?}");
+        for (said, expected) in self.log.iter().zip(lines) {
+            assert!(said.starts_with(expected), "{said:?} is not {expected:?}: {self:#?}");
+        }
+    }
+}
