@@ -8,7 +8,7 @@ use openssl_sys as sys;
 
 use crate::common::{client_builder, identity, pki};
 use crate::support::{VERSIONS, Version};
-use crate::world::{Under, Wire, c_shakes, made_by_c, wire};
+use crate::world::{Under, Wire, c_reads_all, c_shakes, made_by_c, wire};
 
 /// A client of C's, of a context of ours, before its handshake with a server of `localhost`.
 struct World {
@@ -221,5 +221,38 @@ fn a_context_of_cs_is_cs_to_answer_for() {
         for result in each_way(|| World::new(version, &context)) {
             result.expect("a connection");
         }
+    }
+}
+
+/// A session that C resumes was verified in another connection: what its certificate bears counts.
+#[test]
+fn a_session_that_c_resumes_must_be_of_the_name_that_is_set() {
+    for version in VERSIONS {
+        let context = only(version, client_builder());
+        // With tickets, or a cache.
+        let server = only_server(version);
+        let mut first = World::of(&context, &server);
+        first.set_host(c"localhost");
+        first.c_makes(4);
+        assert_eq!(c_reads_all(first.client).1, sys::SSL_ERROR_WANT_READ);
+        // SAFETY: the object is live; the session's reference is this test's (get1).
+        let session = unsafe { openssl_sys_ext::SSL_get1_session(first.client) };
+        // What C made spoils its session when it is freed without a shutdown.
+        let mut kept = Vec::new();
+        for (name, fits) in [(c"localhost", true), (c"example.org", false)] {
+            let mut world = World::of(&context, &server);
+            world.set_host(name);
+            // SAFETY: the object is live, and takes a reference of its own.
+            unsafe { sys::SSL_set_session(world.client, session) };
+            world.c_makes(4);
+            // SAFETY: the object is live, and the call only reads it.
+            assert_eq!(unsafe { sys::SSL_session_reused(world.client) }, 1, "{version:?}");
+            let result = world.adopt();
+            assert_eq!(result.is_ok(), fits, "{version:?}: {result:?}");
+            kept.push(result);
+        }
+        // SAFETY: this test's reference.
+        unsafe { sys::SSL_SESSION_free(session) };
+        drop(first.take());
     }
 }
