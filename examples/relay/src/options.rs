@@ -95,7 +95,10 @@ impl Options {
                     let list = text(&value()?);
                     options.alpn = protocols(&list).ok_or_else(|| complain("not a list of protocols"))?;
                 }
-                "--backend-name" => backend_name = Some(text(&value()?)),
+                "--backend-name" => {
+                    let name = text(&value()?);
+                    backend_name = Some(if name.is_empty() { Err(complain("empty")) } else { Ok(name) }?);
+                }
                 "--backend-ca" => options.backend_ca = Some(value()?.into()),
                 "--timeout" => options.timeout = Some(number(value()?)?),
                 "--once" => options.once = Some(number(value()?)?),
