@@ -66,8 +66,7 @@ pub struct OwnIdentity {
 
 impl Options {
     /// Reads the arguments after the program's name. The error is one line.
-    pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Self, String> {
-        let mut arguments = arguments.peekable();
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, String> {
         let (mut listen, mut backend, mut backend_name) = (None, None, None);
         let mut options = Given::default();
         while let Some(option) = arguments.next() {
@@ -97,7 +96,11 @@ impl Options {
                 }
                 "--backend-name" => {
                     let name = text(&value()?);
-                    backend_name = Some(if name.is_empty() { Err(complain("empty")) } else { Ok(name) }?);
+                    // To OpenSSL no name is no check.
+                    if name.is_empty() {
+                        return Err(complain("empty"));
+                    }
+                    backend_name = Some(name);
                 }
                 "--backend-ca" => options.backend_ca = Some(value()?.into()),
                 "--timeout" => options.timeout = Some(number(value()?)?),
