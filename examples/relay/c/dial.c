@@ -8,7 +8,7 @@
 
 #include "context.h"
 #include "log.h"
-#include "side.h"
+#include "side.h" /* tls_handshake */
 
 struct dialer {
     SSL_CTX *context;
@@ -19,8 +19,10 @@ struct dialer *dialer_new(const char *ca_file, const char *name)
 {
     struct dialer *dialer = calloc(1, sizeof(*dialer));
 
-    if (dialer == NULL)
+    if (dialer == NULL) {
+        log_line("relay: backend: no memory");
         return NULL;
+    }
     dialer->name = name;
     dialer->context = client_context(ca_file);
     if (dialer->context == NULL) {

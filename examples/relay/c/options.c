@@ -117,6 +117,9 @@ int options_parse(struct options *options, int argc, char **argv)
                 return complain(option, "not a list of protocols");
         } else if (strcmp(option, "--backend-name") == 0) {
             options->backend_name = values[0];
+            /* To OpenSSL no name is no check. */
+            if (values[0][0] == '\0')
+                return complain(option, "empty");
         } else if (strcmp(option, "--backend-ca") == 0) {
             options->backend_ca = values[0];
         } else if (strcmp(option, "--backend-plain") == 0) {

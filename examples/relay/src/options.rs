@@ -66,8 +66,7 @@ pub struct OwnIdentity {
 
 impl Options {
     /// Reads the arguments after the program's name. The error is one line.
-    pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Self, String> {
-        let mut arguments = arguments.peekable();
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, String> {
         let (mut listen, mut backend, mut backend_name) = (None, None, None);
         let mut options = Given::default();
         while let Some(option) = arguments.next() {
@@ -95,7 +94,14 @@ impl Options {
                     let list = text(&value()?);
                     options.alpn = protocols(&list).ok_or_else(|| complain("not a list of protocols"))?;
                 }
-                "--backend-name" => backend_name = Some(text(&value()?)),
+                "--backend-name" => {
+                    let name = text(&value()?);
+                    // To OpenSSL no name is no check.
+                    if name.is_empty() {
+                        return Err(complain("empty"));
+                    }
+                    backend_name = Some(name);
+                }
                 "--backend-ca" => options.backend_ca = Some(value()?.into()),
                 "--timeout" => options.timeout = Some(number(value()?)?),
                 "--once" => options.once = Some(number(value()?)?),

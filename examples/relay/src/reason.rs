@@ -34,7 +34,7 @@ pub fn root(error: &Error) -> String {
     if error.kind() == ErrorKind::NoTrustAnchors {
         return "no certificates in it".into();
     }
-    error.stack().root().map_or_else(|| "no reason given".into(), entry)
+    error.stack().root().map_or_else(|| error.to_string(), entry)
 }
 
 /// The whole queue in one line, the root cause first.

@@ -31,6 +31,7 @@ fn what_is_wrong_with_the_arguments_is_said_before_the_usage() {
         (&["--backend", "a:65536"], "--backend: not HOST:PORT"),
         (&["--backend", "a:+1"], "--backend: not HOST:PORT"),
         (&["--backend", "a:"], "--backend: not HOST:PORT"),
+        (&["--backend-name", ""], "--backend-name: empty"),
         (&["--once", "0"], "--once: not a number from 1 to 1000000"),
         (&["--once", "-1"], "--once: not a number from 1 to 1000000"),
         (&["--once", "99999999999999999999"], "--once: not a number from 1 to 1000000"),

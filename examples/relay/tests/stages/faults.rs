@@ -1,9 +1,10 @@
 //! Peers that mean no good, or have bad luck: what each stage says of them, and whom it tells.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use libssl::Ssl;
+use rustix::net::{AddressFamily, SocketType, bind, socket, sockopt};
 
 use crate::identities::{Made, pki};
 use crate::peers::{Backend, End, Tls, accept, connect, hang_up, read_all};
@@ -93,11 +94,11 @@ fn a_client_that_refuses_the_certificate_says_so_in_the_log() {
 #[test]
 fn a_backend_that_is_not_there_cuts_the_client() {
     let seen = in_all_stages(|stage| {
-        // Nobody listens on what was a client's port a moment ago.
-        let port = Backend::raw(|_| ()).port;
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let closed = free.local_addr().expect("an address").port();
-        drop((free, port));
+        // Nobody listens on this port, and nobody else gets it.
+        let taken = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        bind(&taken, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        let taken = TcpListener::from(taken);
+        let closed = taken.local_addr().expect("an address").port();
         let relay = stage.relay(closed, &["--once", "1"]);
         let mut client = connect("localhost", relay.dial()).expect("a handshake");
         assert_eq!(read_all(&mut client), (vec![], End::Cut));
@@ -202,7 +203,7 @@ fn a_client_that_resets_its_connection_looks_cut_to_the_backend() {
 
 /// Closes a connection as a crash of its machine would.
 fn reset(socket: TcpStream) {
-    rustix::net::sockopt::set_socket_linger(&socket, Some(std::time::Duration::ZERO)).expect("a socket");
+    sockopt::set_socket_linger(&socket, Some(std::time::Duration::ZERO)).expect("a socket");
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::sync::mpsc;
 
-use crate::peers::{Backend, End, Tls, connect, echo, hang_up, pattern, read_all};
+use crate::identities::pki;
+use crate::peers::{Backend, End, Tls, accept, connect, echo, hang_up, pattern, read_all};
 use crate::stage::in_all_stages;
 
 /// More than all sockets and buffers on the way hold.
@@ -88,16 +89,11 @@ fn a_client_that_only_closes_after_the_end_is_gone_and_nothing_is_lost() {
 fn a_slow_reader_holds_back_its_sender_and_nobody_else() {
     let seen = in_all_stages(|stage| {
         let (go, wait) = mpsc::channel::<()>();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let mut relay = stage.relay(port, &["--once", "2"]);
-        let backends = std::thread::spawn(move || {
-            let made = &crate::identities::pki().localhost;
-            let accept = || {
-                crate::peers::accept(made, listener.accept().expect("a connection").0).expect("a handshake")
-            };
-            let mut slow = accept();
-            let mut quick = accept();
+        let backends = Backend::listening(move |listener| {
+            let made = &pki().localhost;
+            let next = || accept(made, listener.accept().expect("a connection").0).expect("a handshake");
+            let mut slow = next();
+            let mut quick = next();
             assert_eq!(echo(&mut quick), End::Clean);
             wait.recv().expect("a word");
             let all = read_all(&mut slow);
@@ -105,6 +101,7 @@ fn a_slow_reader_holds_back_its_sender_and_nobody_else() {
             all
         });
 
+        let mut relay = stage.relay(backends.port, &["--once", "2"]);
         let mut slow = connect("localhost", relay.dial()).expect("a handshake");
         relay.says("[1] backend: TLS");
         let sender = std::thread::spawn(move || {
@@ -121,7 +118,7 @@ fn a_slow_reader_holds_back_its_sender_and_nobody_else() {
         assert_eq!(read_all(&mut quick), (vec![], End::Clean));
         relay.says("[2] closed");
         go.send(()).expect("a word");
-        assert!(backends.join().expect("a backend") == (pattern(MUCH), End::Clean));
+        assert!(backends.join() == (pattern(MUCH), End::Clean));
         assert_eq!(sender.join().expect("a sender"), (vec![], End::Clean));
         relay.end()
     });
@@ -153,7 +150,7 @@ fn both_directions_are_full_at_once() {
 fn both_ways(socket: std::net::TcpStream) -> (Vec<u8>, Vec<u8>) {
     use libssl::{ShutdownProgress, Ssl, SslContext, TrustAnchors};
 
-    let anchors = TrustAnchors::Pem(crate::identities::pki().ca_pem.as_bytes());
+    let anchors = TrustAnchors::Pem(pki().ca_pem.as_bytes());
     let mut ssl =
         Ssl::new(&SslContext::client_trusting(anchors).expect("a context").build()).expect("an object");
     ssl.set_server_name("localhost").expect("a name");

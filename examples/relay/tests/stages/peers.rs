@@ -21,18 +21,17 @@ pub(crate) enum End {
 /// A connection of this process.
 pub(crate) type Tls = Connected<TcpStream>;
 
-/// A backend in a thread of its own, for one connection.
+/// A backend in a thread of its own. Nobody else gets its port before it is joined.
 pub(crate) struct Backend<T> {
     pub(crate) port: u16,
+    _listener: TcpListener,
     thread: JoinHandle<T>,
 }
 
 impl<T: Send + 'static> Backend<T> {
     /// Serves one connection over whatever it likes.
     pub(crate) fn raw(serve: impl FnOnce(TcpStream) -> T + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        Self { port, thread: thread::spawn(move || serve(listener.accept().expect("a connection").0)) }
+        Self::listening(|listener| serve(listener.accept().expect("a connection").0))
     }
 
     /// Serves one connection over TLS as `localhost`.
@@ -40,19 +39,27 @@ impl<T: Send + 'static> Backend<T> {
         Self::raw(|socket| serve(&mut accept(&pki().localhost, socket).expect("a handshake")))
     }
 
-    /// As [`tls`](Self::tls), on a port that was another backend's.
-    pub(crate) fn tls_on(port: u16, serve: impl FnOnce(&mut Tls) -> T + Send + 'static) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port");
-        let serve = move || {
-            let socket = listener.accept().expect("a connection").0;
-            serve(&mut accept(&pki().localhost, socket).expect("a handshake"))
-        };
-        Self { port, thread: thread::spawn(serve) }
+    /// Does with its listener what it likes.
+    pub(crate) fn listening(serve: impl FnOnce(TcpListener) -> T + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let theirs = listener.try_clone().expect("a socket");
+        Self { port, _listener: listener, thread: thread::spawn(|| serve(theirs)) }
     }
 
     /// What it answered.
     pub(crate) fn join(self) -> T {
         self.thread.join().expect("the backend does not panic")
+    }
+}
+
+impl<T: Send + 'static> Backend<Vec<T>> {
+    /// Serves so many connections over TLS as `localhost`, one after another.
+    pub(crate) fn tls_each(count: usize, serve: impl Fn(&mut Tls) -> T + Send + 'static) -> Self {
+        Self::listening(move |listener| {
+            let sockets = listener.incoming().take(count).map(|socket| socket.expect("a connection"));
+            sockets.map(|socket| serve(&mut accept(&pki().localhost, socket).expect("a handshake"))).collect()
+        })
     }
 }
 

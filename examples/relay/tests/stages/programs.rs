@@ -75,21 +75,17 @@ fn s_client_with_an_unknown_name_is_refused_with_the_alert_for_it() {
 fn s_client_resumes_its_session_by_ticket_and_by_cache() {
     for how in [&["-tls1_3"][..], &["-tls1_2"], &["-tls1_2", "-no_ticket"]] {
         let seen = in_all_stages(|stage| {
-            let (first, session) = (Backend::tls(echo), stage.file("session.pem"));
-            let port = first.port;
-            // The port of a backend that has gone is free for the next one.
-            let relay = stage.relay(port, &["--once", "2"]);
-            let named = [how, &["-servername", "other.example"]].concat();
-            let made =
-                s_client(stage, &relay, "other.example", &[&named[..], &["-sess_out", &session]].concat());
+            let (backend, session) = (Backend::tls_each(2, echo), stage.file("session.pem"));
+            let relay = stage.relay(backend.port, &["--once", "2"]);
+            let name = "other.example";
+            let visit =
+                |keep: &[&str]| s_client(stage, &relay, name, &[how, &["-servername", name], keep].concat());
+            let made = visit(&["-sess_out", &session]);
             assert!(made.status.success(), "{made:#?}");
-            assert_eq!(first.join(), End::Clean);
-            let again = Backend::tls_on(port, echo);
-            let resumed =
-                s_client(stage, &relay, "other.example", &[&named[..], &["-sess_in", &session]].concat());
+            let resumed = visit(&["-sess_in", &session]);
             assert!(resumed.status.success(), "{resumed:#?}");
             assert!(resumed.stdout.contains("Reused, "), "{resumed:#?}");
-            assert_eq!(again.join(), End::Clean);
+            assert_eq!(backend.join(), [End::Clean, End::Clean]);
             relay.end()
         });
         let clients: Vec<_> = seen.log.iter().filter(|line| line.contains("name other.example")).collect();
