@@ -752,7 +752,7 @@ fn the_session_cache_is_as_c_begins_it_and_as_it_is_set() {
     assert_eq!(context.session_cache_size(), 20_480);
     assert_eq!(context.session_timeout(), Duration::from_secs(7200));
 
-    context.set_session_cache_mode(SessionCacheMode::SERVER | SessionCacheMode::NO_INTERNAL_LOOKUP);
+    context.set_session_cache_mode(SessionCacheMode::SERVER | SessionCacheMode::NO_INTERNAL_LOOKUP).unwrap();
     context.set_session_cache_size(7).unwrap();
     context.set_session_timeout(Duration::from_millis(90_500)).unwrap();
 

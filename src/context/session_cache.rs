@@ -16,7 +16,8 @@ bitflags! {
     /// C: [`SSL_CTX_set_session_cache_mode(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_session_cache_mode/)
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct SessionCacheMode: u16 {
-        /// `SSL_SESS_CACHE_CLIENT`: sessions of clients. libssl keeps them, and never looks for one.
+        /// `SSL_SESS_CACHE_CLIENT`: sessions of clients. libssl has no use for one that it keeps, except that it finds it when
+        /// somebody offers it to a server of the same context.
         #[doc(alias = "SSL_SESS_CACHE_CLIENT")]
         const CLIENT = 0x1;
         /// `SSL_SESS_CACHE_SERVER`: sessions of servers, which clients then resume.
@@ -74,11 +75,22 @@ impl ContextSettings {
 impl SslContextBuilderRef {
     /// Says which sessions the context keeps.
     ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for `CLIENT` without `NO_INTERNAL_STORE` or `NO_INTERNAL_LOOKUP`: a server that this context
+    /// connected to could come back as a client, offer that session, and be taken for one that was verified.
+    ///
     /// C: [`SSL_CTX_set_session_cache_mode(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_session_cache_mode/)
     #[doc(alias = "SSL_CTX_set_session_cache_mode")]
-    pub fn set_session_cache_mode(&mut self, mode: SessionCacheMode) {
+    pub fn set_session_cache_mode(&mut self, mode: SessionCacheMode) -> Result<(), Error> {
+        let apart = SessionCacheMode::NO_INTERNAL_STORE | SessionCacheMode::NO_INTERNAL_LOOKUP;
+        if mode.contains(SessionCacheMode::CLIENT) && !mode.intersects(apart) {
+            return Err(Error::new(ErrorKind::InvalidInput, "SSL_CTX_set_session_cache_mode")
+                .with_detail("sessions of clients and of servers are kept in one place"));
+        }
         // SAFETY: the context is live and borrowed for writing.
         unsafe { ext::SSL_CTX_set_session_cache_mode(self.as_ptr(), c_long::from(mode.bits())) };
+        Ok(())
     }
 
     /// Limits how many sessions are kept; 0 is for no limit. A context begins with 20,480.
