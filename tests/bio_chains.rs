@@ -441,10 +441,10 @@ fn a_handshake_over_an_accept_bio_waits_for_the_connection() {
     finish(&mut bio, &mut Vec::new(), |bio| bio.do_handshake());
     bio.write(b"hello").unwrap();
     client.join().unwrap().unwrap().unwrap();
-    // What was accepted is still the chain's, and comes off it whole.
-    let accepted = bio.transport_mut().unwrap().pop_accepted().unwrap();
+    // What was accepted is the chain's.
+    let accepted = bio.transport().unwrap().next().unwrap();
     assert_eq!(accepted.method_type(), BioType::SOCKET);
-    assert!(bio.transport().unwrap().next().is_none());
+    assert!(accepted.next().is_none());
 }
 
 #[test]
