@@ -455,6 +455,25 @@ fn c_makes_and_copies_bios_of_a_method_and_each_state_is_dropped_once() {
     assert!(Bio::memory().unwrap().custom_ref::<Queue>().is_none());
 }
 
+/// Lines get a prefix by a filter that asks the next BIO to copy itself into the copy of the filter.
+#[test]
+fn the_state_of_a_method_is_copied_into_bios_of_its_own_type_only() {
+    let alive = Arc::new(AtomicUsize::new(0));
+    let mut bio = Bio::prefix().unwrap();
+    bio.set_prefix(Some(c"> ")).unwrap();
+    bio.push(Bio::custom(Queue::counted(&alive)).unwrap());
+    // SAFETY: the chain is live, and so is its copy, if there is one, which is nobody else's.
+    unsafe {
+        let copy = ext::BIO_dup_chain(bio.as_ptr());
+        if !copy.is_null() {
+            drop(Bio::from_ptr(copy));
+        }
+    }
+    assert_eq!(alive.load(Ordering::Relaxed), 1);
+    assert_eq!(bio.write(b"a\n").unwrap(), 2);
+    assert_eq!(bio.next().unwrap().custom_ref::<Queue>().unwrap().bytes, b"> a\n");
+}
+
 #[test]
 fn an_info_callback_of_c_gets_there() {
     unsafe extern "C" fn info(_: *mut sys::BIO, _: c_int, ret: c_int) -> c_int {
