@@ -379,6 +379,81 @@ fn an_accept_bio_listens_accepts_and_lets_each_connection_go() {
     }
 }
 
+/// C would close it, and go on to use its number in the datagram BIO.
+#[cfg(ossl320)]
+#[test]
+fn a_bio_that_is_connected_for_datagrams_is_not_reset() {
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for front in [None, Some(Bio::null_filter().unwrap())] {
+        let mut bio = Bio::new_connect(&udp.local_addr().unwrap().to_string()).unwrap();
+        bio.set_datagram(true).unwrap();
+        bio.reset().ok();
+        bio.do_connect().unwrap();
+        if let Some(mut front) = front {
+            front.push(bio);
+            bio = front;
+        }
+        assert_eq!(bio.reset().unwrap_err().kind(), ErrorKind::InvalidInput);
+        let fd = bio.descriptor();
+        assert_eq!(bio.dgram_bio_mut().unwrap().descriptor(), fd);
+        bio.set_nbio(true).unwrap();
+        // SAFETY: a live BIO. C resets it all the same.
+        unsafe { openssl_sys_ext::BIO_reset(bio.find_type(BioType::CONNECT).unwrap().as_ptr()) };
+        assert!(bio.dgram_bio_mut().is_none());
+        assert_eq!(bio.set_nbio(true).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+}
+
+/// It connects to two addresses, of which the first refuses, and has no descriptor left for the second: the number of the
+/// first one's socket is not its own any more. The limit is a process's, so this runs in another one.
+#[test]
+fn a_socket_that_is_closed_already_is_not_closed_again() {
+    const CHILD: &str = "LIBSSL_TEST_NO_DESCRIPTORS";
+    const NAME: &str = "a_socket_that_is_closed_already_is_not_closed_again";
+    if std::env::var_os(CHILD).is_none() {
+        let test = std::env::current_exe().unwrap();
+        let output =
+            std::process::Command::new(test).args(["--exact", NAME]).env(CHILD, "1").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
+    let limit = |count| {
+        let limit = libc::rlimit { rlim_cur: count, rlim_max: 1024 };
+        // SAFETY: reads the local.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+    };
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut bio = Bio::connector().unwrap();
+    bio.set_conn_port(&port.to_string()).unwrap();
+    bio.set_nbio(true).unwrap();
+    assert_eq!(bio.do_connect().unwrap_err().retry().unwrap().reason(), RetryReason::CONNECT);
+    let fd = bio.descriptor().unwrap();
+    // SAFETY: the BIO has it open.
+    poll::wait(&unsafe { BorrowedFd::borrow_raw(fd) }, Want::Write, None).unwrap();
+    let first = bio.conn_ip_family().unwrap();
+    limit(u64::try_from(fd).unwrap());
+    let error = bio.do_connect().unwrap_err();
+    limit(1024);
+    let error = Error::from(error);
+    if !error.stack().has(openssl_sys_ext::ERR_LIB_BIO, openssl_sys_ext::BIO_R_UNABLE_TO_CREATE_SOCKET) {
+        assert_eq!(first, IpFamily::V4, "the system has no v6, and so only one address: {error}");
+        return;
+    }
+    let mine = std::fs::File::open("/dev/null").unwrap();
+    assert_eq!(mine.as_raw_fd(), fd, "the number is free");
+    assert_eq!(bio.reset().unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert!(mine.metadata().is_ok());
+    // With a socket of its own again, that is closed with the BIO.
+    assert!(bio.do_connect().is_err());
+    let other = bio.descriptor().unwrap();
+    assert_ne!(other, fd);
+    assert!(bio.close_flag());
+    drop(bio);
+    assert!(mine.metadata().is_ok());
+    // SAFETY: asks about a number.
+    assert_eq!(unsafe { libc::fcntl(other, libc::F_GETFD) }, -1);
+}
+
 /// C's copy of a file has none, and crashes when it is read.
 #[test]
 fn an_accept_bio_takes_filters_and_nothing_else_as_its_template() {

@@ -182,6 +182,11 @@ impl BioRef {
     /// C: [`BIO_set_nbio(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_set_nbio")]
     pub fn set_nbio(&mut self, nonblocking: bool) -> Result<(), Error> {
+        if matches!(self.datagrams(), Some((_, false))) {
+            return Err(
+                Error::new(ErrorKind::InvalidInput, "BIO_set_nbio").with_detail("the socket is closed")
+            );
+        }
         // SAFETY: the BIO is live and borrowed for writing.
         match self.enter(|bio| unsafe { ext::BIO_set_nbio(bio, nonblocking.into()) }) {
             (1.., _) => Ok(()),
@@ -278,11 +283,9 @@ impl BioRef {
     /// C: [`BIO_get0_dgram_bio(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_get0_dgram_bio")]
     pub fn dgram_bio_mut(&mut self) -> Option<&mut BioRef> {
-        let mut dgram = ptr::null_mut();
-        // SAFETY: the BIO is live; C writes the pointer to the local.
-        let found = unsafe { sockets::BIO_get0_dgram_bio(self.first_of(BioType::CONNECT)?, &raw mut dgram) };
+        let (bio, true) = self.datagrams()? else { return None };
         // SAFETY: get0: it lives as long as the connect BIO has it, which is borrowed for writing.
-        (found == 1 && !dgram.is_null()).then(|| unsafe { BioRef::from_ptr_mut(dgram) })
+        Some(unsafe { BioRef::from_ptr_mut(bio) })
     }
 
     /// Sends the first bytes with the SYN (TCP Fast Open), where the system does it.
