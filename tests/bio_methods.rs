@@ -631,6 +631,28 @@ fn a_connection_waits_for_what_its_method_waits_for() {
     }
 }
 
+/// Its object has BIOs to read and write, but C looks for what is behind the BIO.
+#[test]
+fn a_flush_reaches_no_connection_with_nothing_behind_it() {
+    struct Flushes;
+    impl BioMethod for Flushes {
+        const CLASS: BioType = BioType::FILTER;
+        fn read(&mut self, next: &mut NextBio<'_>, buf: &mut [u8]) -> Result<usize, Stop> {
+            next.read(buf)
+        }
+        fn write(&mut self, next: &mut NextBio<'_>, _: &[u8]) -> Result<usize, Stop> {
+            next.flush().map(|()| 0)
+        }
+    }
+    let memory = || SendBio::new(Bio::memory().unwrap()).map_err(|(error, _)| error).unwrap();
+    let mut bio = SslBio::new_ssl(&common::server_context(), Role::Server).unwrap();
+    bio.ssl_mut().unwrap().set0_rbio(memory());
+    bio.ssl_mut().unwrap().set0_wbio(memory());
+    assert_eq!(Error::from(bio.flush().unwrap_err()).kind(), ErrorKind::NoTransport);
+    let mut bio = bio.behind(Bio::custom(Flushes).unwrap()).unwrap();
+    assert!(bio.write(b"x").is_err());
+}
+
 #[test]
 fn a_filter_before_a_connection_moves_nothing_before_the_peer_is_known() {
     /// Writes through whenever it gets to.

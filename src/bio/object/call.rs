@@ -51,7 +51,8 @@ impl BioRef {
         }))
     }
 
-    /// Whether each SSL object of the chain has BIOs to read from and to write to.
+    /// Whether each SSL object of the chain has BIOs to read from and to write to, and its BIO one behind it, which a flush
+    /// takes for granted.
     fn has_transport(&mut self) -> bool {
         let mut link = Some(self);
         while let Some(bio) = link {
@@ -63,7 +64,7 @@ impl BioRef {
                 let lacks =
                     || unsafe { sys::SSL_get_rbio(ssl).is_null() || sys::SSL_get_wbio(ssl).is_null() };
                 // Without an answer (it has no object, or a callback refused) nobody knows.
-                if ssl.is_null() || lacks() {
+                if ssl.is_null() || lacks() || bio.next().is_none() {
                     return false;
                 }
             }
