@@ -9,11 +9,16 @@ mod common;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use commands::{Files, s_server};
-use libssl::bio::{self, Bio, BioType, Existing, IpFamily, RetryReason, SendBio, SocketFlags, SslBio};
+use libssl::bio::{
+    self, Bio, BioOperation, BioType, BioVerdict, Existing, IpFamily, RetryReason, SendBio, SocketFlags,
+    SslBio,
+};
 use libssl::context::{ProtocolVersion, SslOptions};
 use libssl::ssl::ShutdownResult;
 use libssl::{Error, ErrorKind, Role, Ssl, SslContext, SslContextRef, SslMethod, VerifyError, Want, poll};
@@ -452,6 +457,52 @@ fn a_socket_that_is_closed_already_is_not_closed_again() {
     assert!(mine.metadata().is_ok());
     // SAFETY: asks about a number.
     assert_eq!(unsafe { libc::fcntl(other, libc::F_GETFD) }, -1);
+}
+
+#[test]
+fn each_filter_that_an_accept_bio_was_given_is_freed() {
+    let gone = Arc::new(AtomicUsize::new(0));
+    let filter = || {
+        let (bio, gone) = (Bio::buffer().unwrap(), Gone(Arc::clone(&gone)));
+        let mut bio = SendBio::new(bio).map_err(|(error, _)| error).unwrap();
+        bio.set_callback(move |_| {
+            let _ = &gone;
+            BioVerdict::Proceed
+        })
+        .unwrap();
+        bio
+    };
+    // One more than C frees.
+    let mut acceptor = Bio::acceptor().unwrap();
+    let mut two = filter().into_bio();
+    two.push(filter().into_bio());
+    let two = SendBio::new(two).map_err(|(error, _)| error).unwrap();
+    assert_eq!(acceptor.set_accept_bios(two).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(gone.load(Ordering::Relaxed), 2);
+    // A callback that lets nothing through, before or after.
+    for over in [false, true] {
+        acceptor
+            .set_callback(move |event| match event.operation {
+                BioOperation::Ctrl { .. } if event.result.is_some() == over => BioVerdict::Refuse(0),
+                _ => BioVerdict::Proceed,
+            })
+            .unwrap();
+        acceptor.set_accept_bios(filter()).unwrap();
+        assert!(acceptor.has_callback());
+    }
+    drop(acceptor);
+    assert_eq!(gone.load(Ordering::Relaxed), 4);
+    assert!(Bio::memory().unwrap().set_accept_bios(filter()).is_err());
+    assert_eq!(gone.load(Ordering::Relaxed), 5);
+}
+
+/// Counts what is gone.
+struct Gone(Arc<AtomicUsize>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// C's copy of a file has none, and crashes when it is read.
