@@ -753,6 +753,37 @@ fn many_datagrams_go_one_after_another() {
     assert_eq!(data.map(|data| [data[0], data[1]]), [*b"ab", *b"cd", *b"ef"]);
 }
 
+#[cfg(ossl320)]
+#[test]
+fn datagrams_that_a_callback_refuses_do_not_go() {
+    use libssl::bio::{BioOperation, BioVerdict};
+
+    for panics in [false, true] {
+        let mut data = *b"ab";
+        let mut message = sys::BIO_MSG {
+            data: data.as_mut_ptr().cast(),
+            data_len: 2,
+            peer: ptr::null_mut(),
+            local: ptr::null_mut(),
+            flags: 0,
+        };
+        let mut bio = Bio::custom(Queue::default()).unwrap();
+        bio.set_callback(move |event| match event.operation {
+            BioOperation::Sendmmsg | BioOperation::Recvmmsg if panics => panic!("on purpose"),
+            BioOperation::Sendmmsg | BioOperation::Recvmmsg => BioVerdict::Refuse(-1),
+            _ => BioVerdict::Proceed,
+        })
+        .unwrap();
+        let (list, stride, mut done) = (&raw mut message, size_of::<sys::BIO_MSG>(), 0);
+        // SAFETY: a live BIO and one live message.
+        unsafe {
+            assert_eq!(sys::BIO_sendmmsg(bio.as_ptr(), list, stride, 1, 0, &mut done), 0);
+            assert_eq!(sys::BIO_recvmmsg(bio.as_ptr(), list, stride, 1, 0, &mut done), 0);
+        }
+        assert!(bio.custom_ref::<Queue>().unwrap().bytes.is_empty());
+    }
+}
+
 /// The type of what a chain answers is in the tests above; this keeps it named.
 #[test]
 fn the_end_of_a_method_is_the_end_of_its_reader() {
