@@ -332,6 +332,10 @@ fn a_connect_bio_tells_its_settings() {
         assert_eq!(udp.recv(&mut buf).unwrap(), 8);
     }
     let mut socket = Bio::new_socket(common::tcp_pair().0).unwrap();
+    // Flags with which the system reads the bytes later, or which C does not know.
+    for flags in [0x400_0000, libc::MSG_OOB, -1] {
+        assert_eq!(socket.set_send_flags(flags).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
     let error = socket.set_send_flags(libc::MSG_NOSIGNAL).err().map(|error| error.kind());
     assert_eq!(error, (!cfg!(ossl400)).then_some(ErrorKind::Unsupported));
 

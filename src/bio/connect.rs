@@ -59,6 +59,14 @@ bitflags::bitflags! {
     }
 }
 
+/// The flags of send(2) with which it is done with the bytes when it returns.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const SEND_FLAGS: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_MORE;
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+const SEND_FLAGS: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+#[cfg(target_vendor = "apple")]
+const SEND_FLAGS: c_int = libc::MSG_DONTWAIT;
+
 impl Bio {
     /// A BIO that connects where its settings say.
     ///
@@ -303,16 +311,20 @@ impl BioRef {
         self.set_conn(CALL, |bio| unsafe { sockets::BIO_set_tfo(bio, on.into()).into() })
     }
 
-    /// The flags that a socket BIO gives send(2), such as `MSG_NOSIGNAL`.
+    /// The flags that a socket BIO gives send(2): `MSG_NOSIGNAL`, `MSG_DONTWAIT`, `MSG_MORE`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] before OpenSSL 4.0, and [`ErrorKind::Unspecified`] where there is no socket BIO.
+    /// [`ErrorKind::InvalidInput`] for any other flag, such as `MSG_ZEROCOPY`, with which the system reads what is sent after
+    /// the call too, [`ErrorKind::Unsupported`] before OpenSSL 4.0, and [`ErrorKind::Unspecified`] where there is no socket BIO.
     ///
     /// C: [`BIO_set_send_flags(3)`](https://docs.openssl.org/master/man3/BIO_s_socket/)
     #[doc(alias = "BIO_set_send_flags")]
     pub fn set_send_flags(&mut self, flags: c_int) -> Result<(), Error> {
         const CALL: &str = "BIO_set_send_flags";
+        if flags & !SEND_FLAGS != 0 {
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("not a flag that may be set"));
+        }
         sockets::need_since_4_0(CALL)?;
         // SAFETY: the BIO is live and borrowed for writing; the command takes a number.
         match self.enter(|bio| unsafe { sockets::BIO_set_send_flags(bio, flags) }) {
