@@ -5,9 +5,10 @@ use std::ffi::{CStr, c_char, c_int, c_long};
 use openssl_sys as sys;
 
 use super::connect::{IpFamily, SocketFlags, no_such};
+use super::descriptor::quietly;
 use super::handle::{Bio, BioRef};
 use super::object::{BioType, SendBio};
-use super::ssl::done;
+use super::ssl::{done, enter};
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::compat::sockets;
 use crate::ffi::strings;
@@ -50,7 +51,7 @@ impl Bio {
 /// Settings of the `BIO_s_accept` in a chain. Without one they answer
 /// [`ErrorKind::InvalidInput`], or `None`.
 ///
-/// C's template of a chain for each connection ([`set_accept_bios`](BioRef::set_accept_bios)) takes filters. A server
+/// C's template of a chain for each connection ([`set_accept_bios`](BioRef::set_accept_bios)) takes a filter. A server
 /// makes the connection itself:
 ///
 /// ```no_run
@@ -160,25 +161,33 @@ impl BioRef {
         c_int::try_from(mode).ok().map(SocketFlags::from_bits_retain)
     }
 
-    /// A chain of filters that is copied for each connection, to hang before its socket.
+    /// A filter that is copied for each connection, to hang before its socket. A callback is not told of this.
     ///
     /// # Errors
     ///
-    /// As [`set_accept_ip_family`](Self::set_accept_ip_family), and [`ErrorKind::InvalidInput`] for a chain with anything but
-    /// filters, such as a file, of which C's copies are broken; the chain is then freed.
+    /// As [`set_accept_ip_family`](Self::set_accept_ip_family), and [`ErrorKind::InvalidInput`] for more than one BIO, of
+    /// which C frees only the first, and for one that is no filter, such as a file, of which C's copies are broken; what was
+    /// given is then freed.
     ///
     /// C: [`BIO_set_accept_bios(3)`](https://docs.openssl.org/master/man3/BIO_s_accept/)
     #[doc(alias = "BIO_set_accept_bios")]
-    pub fn set_accept_bios(&mut self, filters: SendBio) -> Result<(), Error> {
+    pub fn set_accept_bios(&mut self, filter: SendBio) -> Result<(), Error> {
         const CALL: &str = "BIO_set_accept_bios";
-        let filters = filters.into_bio();
-        if filters.links().any(|link| !link.method_type().is(BioType::FILTER)) {
-            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("only filters can be copied"));
+        let filter = filter.into_bio();
+        if filter.next().is_some() || !filter.method_type().is(BioType::FILTER) {
+            return Err(
+                Error::new(ErrorKind::InvalidInput, CALL).with_detail("only one filter can be copied")
+            );
         }
-        self.set_accept(CALL, |bio| {
-            // SAFETY: as in `set_accept_name`; the BIO takes the reference (set0), and goes where the chain may go.
-            unsafe { sockets::BIO_set_accept_bios(bio, filters.into_ptr()) }
-        })
+        let accept = self.first_of(BioType::ACCEPT).ok_or_else(|| no_such(CALL))?;
+        error::clear();
+        // A callback that refuses the command, or its result, would leave open whose the filter is.
+        let set = enter(|| {
+            // SAFETY: the BIO is live and borrowed for writing. It takes the reference (set0), and goes where the filter may
+            // go.
+            unsafe { quietly(accept, || sockets::BIO_set_accept_bios(accept, filter.into_ptr())) }
+        });
+        done(CALL, set > 0)
     }
 
     /// The address that is listened on, once it is: in figures.

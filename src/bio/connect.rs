@@ -59,6 +59,14 @@ bitflags::bitflags! {
     }
 }
 
+/// The flags of send(2) with which it is done with the bytes when it returns.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const SEND_FLAGS: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_MORE;
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+const SEND_FLAGS: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+#[cfg(target_vendor = "apple")]
+const SEND_FLAGS: c_int = libc::MSG_DONTWAIT;
+
 impl Bio {
     /// A BIO that connects where its settings say.
     ///
@@ -182,6 +190,11 @@ impl BioRef {
     /// C: [`BIO_set_nbio(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_set_nbio")]
     pub fn set_nbio(&mut self, nonblocking: bool) -> Result<(), Error> {
+        if matches!(self.datagrams(), Some((_, false))) {
+            return Err(
+                Error::new(ErrorKind::InvalidInput, "BIO_set_nbio").with_detail("the socket is closed")
+            );
+        }
         // SAFETY: the BIO is live and borrowed for writing.
         match self.enter(|bio| unsafe { ext::BIO_set_nbio(bio, nonblocking.into()) }) {
             (1.., _) => Ok(()),
@@ -278,11 +291,9 @@ impl BioRef {
     /// C: [`BIO_get0_dgram_bio(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_get0_dgram_bio")]
     pub fn dgram_bio_mut(&mut self) -> Option<&mut BioRef> {
-        let mut dgram = ptr::null_mut();
-        // SAFETY: the BIO is live; C writes the pointer to the local.
-        let found = unsafe { sockets::BIO_get0_dgram_bio(self.first_of(BioType::CONNECT)?, &raw mut dgram) };
+        let (bio, true) = self.datagrams()? else { return None };
         // SAFETY: get0: it lives as long as the connect BIO has it, which is borrowed for writing.
-        (found == 1 && !dgram.is_null()).then(|| unsafe { BioRef::from_ptr_mut(dgram) })
+        Some(unsafe { BioRef::from_ptr_mut(bio) })
     }
 
     /// Sends the first bytes with the SYN (TCP Fast Open), where the system does it.
@@ -300,16 +311,20 @@ impl BioRef {
         self.set_conn(CALL, |bio| unsafe { sockets::BIO_set_tfo(bio, on.into()).into() })
     }
 
-    /// The flags that a socket BIO gives send(2), such as `MSG_NOSIGNAL`.
+    /// The flags that a socket BIO gives send(2): `MSG_NOSIGNAL`, `MSG_DONTWAIT`, `MSG_MORE`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] before OpenSSL 4.0, and [`ErrorKind::Unspecified`] where there is no socket BIO.
+    /// [`ErrorKind::InvalidInput`] for any other flag, such as `MSG_ZEROCOPY`, with which the system reads what is sent after
+    /// the call too, [`ErrorKind::Unsupported`] before OpenSSL 4.0, and [`ErrorKind::Unspecified`] where there is no socket BIO.
     ///
     /// C: [`BIO_set_send_flags(3)`](https://docs.openssl.org/master/man3/BIO_s_socket/)
     #[doc(alias = "BIO_set_send_flags")]
     pub fn set_send_flags(&mut self, flags: c_int) -> Result<(), Error> {
         const CALL: &str = "BIO_set_send_flags";
+        if flags & !SEND_FLAGS != 0 {
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("not a flag that may be set"));
+        }
         sockets::need_since_4_0(CALL)?;
         // SAFETY: the BIO is live and borrowed for writing; the command takes a number.
         match self.enter(|bio| unsafe { sockets::BIO_set_send_flags(bio, flags) }) {

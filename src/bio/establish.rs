@@ -8,7 +8,7 @@ use openssl_sys_ext as ext;
 
 use super::chain;
 use super::handle::{Bio, BioRef};
-use super::object::{BioError, BioType};
+use super::object::{BioError, BioType, SendBio};
 use super::ssl::done;
 use crate::error::{self, Error, ErrorKind};
 
@@ -28,7 +28,7 @@ impl BioRef {
     }
 
     /// Listens at the first call, and accepts one connection at each call after it, which then hangs behind the accept
-    /// BIO: read and write it there, or take it with [`pop_accepted`](Self::pop_accepted), before which no other one is
+    /// BIO: read and write it there, or take it with [`pop_accepted`](Bio::pop_accepted), before which no other one is
     /// accepted.
     ///
     /// # Errors
@@ -41,16 +41,6 @@ impl BioRef {
     pub fn do_accept(&mut self) -> Result<(), BioError> {
         // SAFETY: as in `do_connect`.
         self.establish("BIO_do_accept", |bio| unsafe { ext::BIO_do_accept(bio).into() })
-    }
-
-    /// The connection that was accepted last, with its filters, taken from the accept BIO.
-    ///
-    /// C: [`BIO_pop(3)`](https://docs.openssl.org/master/man3/BIO_push/)
-    #[doc(alias = "BIO_pop")]
-    pub fn pop_accepted(&mut self) -> Option<Bio> {
-        let accept = self.first_of(BioType::ACCEPT)?;
-        // SAFETY: the chain is live and borrowed for writing.
-        unsafe { chain::take_behind(accept) }
     }
 
     /// Connects, trying again where that may help, until the timeout (in whole seconds, rounded up) has passed; the BIO is
@@ -106,6 +96,32 @@ impl BioRef {
             return Ok(());
         }
         Err(self.unfinished(name, c_int::try_from(ret).unwrap_or(-1), errno))
+    }
+}
+
+// Not of a `BioRef`: what that only borrows, it has nothing to give away of.
+impl Bio {
+    /// The connection that was accepted last, with its filters, taken from the accept BIO.
+    ///
+    /// C: [`BIO_pop(3)`](https://docs.openssl.org/master/man3/BIO_push/)
+    #[doc(alias = "BIO_pop")]
+    pub fn pop_accepted(&mut self) -> Option<Self> {
+        let accept = self.first_of(BioType::ACCEPT)?;
+        // SAFETY: the chain is live, borrowed for writing and owned.
+        unsafe { chain::take_behind(accept) }
+    }
+}
+
+impl SendBio {
+    /// As [`Bio::pop_accepted`].
+    ///
+    /// C: [`BIO_pop(3)`](https://docs.openssl.org/master/man3/BIO_push/)
+    #[doc(alias = "BIO_pop")]
+    pub fn pop_accepted(&mut self) -> Option<Self> {
+        let accept = self.first_of(BioType::ACCEPT)?;
+        // SAFETY: as of a `Bio`. What hangs there was checked as part of this chain, or is a socket behind copies of filters
+        // that were checked.
+        unsafe { chain::take_behind(accept).map(|accepted| Self::new_unchecked(accepted)) }
     }
 }
 

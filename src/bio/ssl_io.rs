@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::descriptor::disown_lost_socket;
 use super::ssl::{SslBio, SslBioRef, done, enter};
 use crate::error::{self, Error, ErrorKind, SslError};
 use crate::ffi::strings;
@@ -231,13 +232,15 @@ impl SslBioRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if the object could not be cleared.
+    /// [`ErrorKind::Refused`] if the object could not be cleared, and [`ErrorKind::InvalidInput`] as of
+    /// [`BioRef::reset`](super::BioRef::reset).
     ///
     /// C: [`BIO_reset(3)`](https://docs.openssl.org/master/man3/BIO_ctrl/)
     #[doc(alias = "BIO_reset")]
     pub fn reset(&mut self) -> Result<(), Error> {
         const CALL: &str = "BIO_reset";
         let (_, ssl) = self.parts()?;
+        self.transport().map_or(Ok(()), |transport| transport.may_reset(CALL))?;
         let (top, dead) = (self.as_ptr(), self.ssl()?.is_poisoned());
         error::clear();
         // SAFETY: the chain and its object are live and borrowed for writing.
@@ -270,6 +273,9 @@ impl SslBioRef {
         call: impl FnOnce(*mut sys::BIO) -> c_int,
     ) -> Result<c_int, SslError> {
         let top = self.as_ptr();
+        if let Some(transport) = self.transport_mut() {
+            transport.settle();
+        }
         let ssl: &mut SslRef = self.ssl_mut().map_err(SslError::refused)?;
         let mut unsupported = None;
         let moved = ssl.call_judged(
@@ -280,6 +286,8 @@ impl SslBioRef {
                 // SAFETY: the chain is live and borrowed for writing.
                 unsafe { sys::BIO_clear_retry_flags(top) };
                 let ret = call(top);
+                // SAFETY: as above.
+                unsafe { disown_lost_socket(top) };
                 if ret != UNSUPPORTED {
                     return ret;
                 }

@@ -150,6 +150,8 @@ impl SslRef {
     #[cold]
     fn diagnose(&mut self, name: &'static str, phase: Phase, outcome: &Outcome, code: ErrorCode) -> SslError {
         let &Outcome { ret, errno, .. } = outcome;
+        // SAFETY: the object is live and borrowed for writing, and so are its BIOs.
+        unsafe { bio::disown_lost_socket(sys::SSL_get_rbio(self.as_ptr())) };
         let stack = ErrorStack::drain();
         let suspended = matches!(code, ErrorCode::Want(_));
         let error = if suspended {

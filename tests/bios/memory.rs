@@ -50,11 +50,22 @@ fn borrowed_bytes_are_read_where_they_are_and_never_written() {
 fn borrowed_bytes_are_read_through_filters() {
     let bio = SliceBio::new(b"aGVsbG8gdGhlcmU=").unwrap();
     let filter = Bio::base64().unwrap();
-    let mut bio = bio.behind(filter);
+    let mut bio = bio.behind(filter).unwrap();
     bio.set_flags(BioFlags::BASE64_NO_NL).unwrap();
     let mut text = String::new();
     bio.read_to_string(&mut text).unwrap();
     assert_eq!(text, "hello there");
+}
+
+/// What is no filter, such as an accept BIO, could give them away.
+#[test]
+fn borrowed_bytes_hang_behind_filters_only() {
+    let mut chain = Bio::buffer().unwrap();
+    chain.push(Bio::acceptor().unwrap());
+    for bio in [Bio::acceptor().unwrap(), Bio::memory().unwrap(), chain] {
+        let error = SliceBio::new(b"borrowed").unwrap().behind(bio).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
 }
 
 #[test]

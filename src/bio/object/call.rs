@@ -8,6 +8,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::{BioError, BioType};
+use crate::bio::descriptor::disown_lost_socket;
 use crate::bio::handle::BioRef;
 use crate::bio::method;
 use crate::error::{self, Error, ErrorKind, ErrorStack, Reason};
@@ -22,8 +23,10 @@ impl BioRef {
         errno::set(0);
         panics::enter(
             || {
-                let result = call(bio);
-                (result, errno::get())
+                let (result, errno) = (call(bio), errno::get());
+                // SAFETY: the chain is live and borrowed for writing.
+                unsafe { disown_lost_socket(bio) };
+                (result, errno)
             },
             error::clear,
         )
@@ -40,6 +43,7 @@ impl BioRef {
             // Before 4.0 libssl crashes.
             return Err(Error::new(ErrorKind::NoTransport, call));
         }
+        self.settle();
         Ok(self.enter(|bio| {
             // SAFETY: the BIO is live and borrowed for writing.
             unsafe { sys::BIO_clear_retry_flags(bio) };
@@ -47,7 +51,8 @@ impl BioRef {
         }))
     }
 
-    /// Whether each SSL object of the chain has BIOs to read from and to write to.
+    /// Whether each SSL object of the chain has BIOs to read from and to write to, and its BIO one behind it, which a flush
+    /// takes for granted.
     fn has_transport(&mut self) -> bool {
         let mut link = Some(self);
         while let Some(bio) = link {
@@ -59,7 +64,7 @@ impl BioRef {
                 let lacks =
                     || unsafe { sys::SSL_get_rbio(ssl).is_null() || sys::SSL_get_wbio(ssl).is_null() };
                 // Without an answer (it has no object, or a callback refused) nobody knows.
-                if ssl.is_null() || lacks() {
+                if ssl.is_null() || lacks() || bio.next().is_none() {
                     return false;
                 }
             }

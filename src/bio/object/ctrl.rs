@@ -128,11 +128,13 @@ impl BioRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unspecified`] from a BIO that cannot, [`ErrorKind::Io`] from a file.
+    /// [`ErrorKind::Unspecified`] from a BIO that cannot, [`ErrorKind::Io`] from a file, [`ErrorKind::InvalidInput`] from
+    /// a `BIO_s_connect` that is connected for datagrams, or could not make a socket: make another one.
     ///
     /// C: [`BIO_reset(3)`](https://docs.openssl.org/master/man3/BIO_ctrl/)
     #[doc(alias = "BIO_reset")]
     pub fn reset(&mut self) -> Result<(), Error> {
+        self.may_reset("BIO_reset")?;
         let is_file =
             self.links().last().is_some_and(|last| matches!(last.method_type(), BioType::FILE | BioType::FD));
         // SAFETY: see above.
