@@ -71,19 +71,25 @@ impl Bio {
 /// ```
 impl BioRef {
     /// Where to listen: a port, or `host:port`, of which the host is a name, an address, or `*`, and a v6 address with a
-    /// port in brackets. The port is a number or a name of a service; 0 lets the system choose.
+    /// port in brackets. The port is a number or a name of a service; 0 lets the system choose. Without a host (`443`,
+    /// `:443`), as with `*`, it is every address of this machine.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] for an empty text, and
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) for one that OpenSSL cannot read.
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) for one that OpenSSL cannot read. The name that was set before
+    /// then stays.
     ///
     /// C: [`BIO_set_accept_name(3)`](https://docs.openssl.org/master/man3/BIO_s_accept/)
     #[doc(alias = "BIO_set_accept_name")]
     pub fn set_accept_name(&mut self, name: &str) -> Result<(), Error> {
         const CALL: &str = "BIO_set_accept_name";
         let name = strings::c_string_not_empty(CALL, "the name", name)?;
-        // SAFETY: the BIO is live and borrowed for writing; C copies the text.
+        // C forgets the name that it has before it reads the new one, and would then listen on every address.
+        // SAFETY: the BIO is live and borrowed for writing; C copies the text; so below.
+        Bio::acceptor()?
+            .set_accept(CALL, |bio| unsafe { sockets::BIO_set_accept_name(bio, name.as_ptr()) })?;
+        // SAFETY: see above.
         self.set_accept(CALL, |bio| unsafe { sockets::BIO_set_accept_name(bio, name.as_ptr()) })
     }
 

@@ -91,7 +91,17 @@ impl Bio {
         sockets::need(CALL)?;
         error::clear();
         // SAFETY: the text outlives the call, which copies it; the reference is ours.
-        unsafe { Self::from_new(CALL, sockets::BIO_new_connect(host_port.as_ptr())) }
+        let connect = unsafe { Self::from_new(CALL, sockets::BIO_new_connect(host_port.as_ptr())) }?;
+        // Where no host is named, C connects to this machine.
+        connect.with_host(CALL)
+    }
+
+    /// Refuses a connect BIO without a host.
+    fn with_host(self, call: &'static str) -> Result<Self, Error> {
+        if self.conn_hostname().is_some_and(|host| !host.is_empty()) {
+            return Ok(self);
+        }
+        Err(Error::new(ErrorKind::InvalidInput, call).with_detail("there is no host to connect to"))
     }
 }
 
@@ -102,14 +112,20 @@ impl BioRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for an empty host, and [`ErrorKind::Refused`] for one that OpenSSL cannot read.
+    /// [`ErrorKind::InvalidInput`] for an empty host, also before a port (`:443`) and as C has it (`*`), and
+    /// [`ErrorKind::Refused`] for one that OpenSSL cannot read. The host that was set before then stays.
     ///
     /// C: [`BIO_set_conn_hostname(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_set_conn_hostname")]
     pub fn set_conn_hostname(&mut self, name: &str) -> Result<(), Error> {
         const CALL: &str = "BIO_set_conn_hostname";
         let name = strings::c_string_not_empty(CALL, "the host", name)?;
-        // SAFETY: the BIO is live and borrowed for writing; C copies the text.
+        // C forgets the host that it has before it reads the new one.
+        let mut trial = Bio::connector()?;
+        // SAFETY: the BIO is live and borrowed for writing; C copies the text; so below.
+        trial.set_conn(CALL, |bio| unsafe { sockets::BIO_set_conn_hostname(bio, name.as_ptr()) })?;
+        trial.with_host(CALL)?;
+        // SAFETY: see above.
         self.set_conn(CALL, |bio| unsafe { sockets::BIO_set_conn_hostname(bio, name.as_ptr()) })
     }
 

@@ -1,0 +1,26 @@
+//! BIOs that connect and accept, where C goes wrong.
+
+use libssl::ErrorKind;
+use libssl::bio::Bio;
+
+#[test]
+fn a_name_that_is_refused_takes_the_earlier_one_not_away() {
+    let mut acceptor = Bio::new_accept("127.0.0.1:0").unwrap();
+    assert_eq!(acceptor.set_accept_name("[::1").unwrap_err().kind(), ErrorKind::Refused);
+    acceptor.do_accept().unwrap();
+    assert_eq!(acceptor.accept_name(), Some(c"127.0.0.1"));
+    let mut connector = Bio::new_connect("127.0.0.1:1").unwrap();
+    assert_eq!(connector.set_conn_hostname("[::1").unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(connector.conn_hostname(), Some(c"127.0.0.1"));
+    assert_eq!(connector.conn_port(), Some(c"1"));
+}
+
+#[test]
+fn what_names_no_host_is_nowhere_to_connect_to() {
+    let mut connector = Bio::new_connect("127.0.0.1:1").unwrap();
+    for host in [":443", "*", "*:443", "[]:443"] {
+        assert_eq!(connector.set_conn_hostname(host).unwrap_err().kind(), ErrorKind::InvalidInput, "{host}");
+        assert_eq!(Bio::new_connect(host).unwrap_err().kind(), ErrorKind::InvalidInput, "{host}");
+        assert_eq!(connector.conn_hostname(), Some(c"127.0.0.1"), "{host}");
+    }
+}
