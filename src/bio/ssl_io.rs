@@ -289,7 +289,11 @@ impl SslBioRef {
             },
             // SAFETY: the chain and its object are live, and borrowed for writing.
             |ssl, ret| unsafe { judge(top, ssl, ret) },
-        )?;
+        );
+        if let (Err(error), Some(transport)) = (&moved, self.transport_mut()) {
+            error.error().into_iter().for_each(|error| transport.forget_refused(error.stack()));
+        }
+        let moved = moved?;
         match unsupported {
             None => Ok(moved),
             Some(error) => Err(SslError::refused(error.with_detail("no filter before the SSL can do it"))),

@@ -1,7 +1,21 @@
 //! BIOs that connect and accept, where C goes wrong.
 
-use libssl::ErrorKind;
-use libssl::bio::Bio;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::BorrowedFd;
+
+use libssl::bio::{Bio, BioError, RetryReason};
+use libssl::{ErrorKind, Want, poll};
+
+/// Where nobody listens.
+fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn writable(bio: &mut Bio) {
+    // SAFETY: open as long as the BIO has it.
+    let fd = unsafe { BorrowedFd::borrow_raw(bio.descriptor().unwrap()) };
+    poll::wait(&fd, Want::Connect, None).unwrap();
+}
 
 #[test]
 fn a_name_that_is_refused_takes_the_earlier_one_not_away() {
@@ -22,5 +36,24 @@ fn what_names_no_host_is_nowhere_to_connect_to() {
         assert_eq!(connector.set_conn_hostname(host).unwrap_err().kind(), ErrorKind::InvalidInput, "{host}");
         assert_eq!(Bio::new_connect(host).unwrap_err().kind(), ErrorKind::InvalidInput, "{host}");
         assert_eq!(connector.conn_hostname(), Some(c"127.0.0.1"), "{host}");
+    }
+}
+
+#[test]
+fn a_refused_connection_is_none_however_often_one_asks() {
+    let mut bio = Bio::new_connect(&nobody().to_string()).unwrap();
+    bio.set_nbio(true).unwrap();
+    for _ in 0..3 {
+        match bio.do_connect() {
+            Err(BioError::Retry(retry)) => assert_eq!(retry.reason(), RetryReason::CONNECT),
+            outcome => {
+                outcome.unwrap_err().error().expect("a refusal");
+                continue;
+            }
+        }
+        writable(&mut bio);
+        let error = bio.do_connect().unwrap_err();
+        assert_eq!(error.error().unwrap().errno(), libc::ECONNREFUSED);
+        assert_eq!(bio.descriptor(), None);
     }
 }

@@ -99,6 +99,7 @@ impl BioRef {
         } else {
             ErrorKind::Refused
         };
+        self.forget_refused(&stack);
         Error::new(kind, call).with_stack(stack).with_transport(transport).with_return(ret, errno)
     }
 
