@@ -1,13 +1,40 @@
 //! A `BIO_s_connect` on its way to a connection.
 
+use std::os::fd::BorrowedFd;
+use std::time::Instant;
+
 use openssl_sys_ext as ext;
 
 use super::handle::BioRef;
-use super::object::BioType;
-use crate::error::{self, ErrorStack};
+use super::object::{BioType, RetryReason};
+use crate::error::{self, ErrorStack, Want};
 use crate::ffi::panics;
+use crate::poll;
 
 impl BioRef {
+    /// Whether a connect BIO of the chain waits for its connection still. C, asked early, does not wait nor return: it
+    /// looks again and again.
+    pub(super) fn is_connecting(&self) -> bool {
+        let waits = |connect: &&Self| {
+            connect.should_retry()
+                && connect.should_io_special()
+                && connect.retry_reason() == RetryReason::CONNECT
+        };
+        let Some(connect) = self.find_type(BioType::CONNECT).filter(waits).map(Self::as_ptr) else {
+            return false;
+        };
+        let mut fd = -1;
+        // SAFETY: a live BIO of the chain; C writes the number to the local.
+        panics::enter(|| unsafe { ext::BIO_get_fd(connect, &raw mut fd) }, error::clear);
+        error::clear();
+        if fd < 0 {
+            return false;
+        }
+        // SAFETY: open as long as the BIO has it, which is borrowed.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        poll::wait(&fd, Want::Connect, Some(Instant::now())).is_ok_and(|ready| !ready)
+    }
+
     /// Closes the socket of a nonblocking connect BIO whose connection was refused. C leaves it, and takes it for
     /// connected when it is asked again: the system tells an error once.
     pub(super) fn forget_refused(&mut self, why: &ErrorStack) {

@@ -7,6 +7,8 @@ use std::io::{self, Read, Write};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::handle::BioRef;
+use super::object::{BioRetry, RetryReason};
 use super::ssl::{SslBio, SslBioRef, done, enter};
 use crate::error::{self, Error, ErrorKind, SslError};
 use crate::ffi::strings;
@@ -270,6 +272,7 @@ impl SslBioRef {
         call: impl FnOnce(*mut sys::BIO) -> c_int,
     ) -> Result<c_int, SslError> {
         let top = self.as_ptr();
+        let connecting = self.transport().is_some_and(BioRef::is_connecting);
         let ssl: &mut SslRef = self.ssl_mut().map_err(SslError::refused)?;
         let mut unsupported = None;
         let moved = ssl.call_judged(
@@ -278,7 +281,13 @@ impl SslBioRef {
             |_| {
                 // The flags of an earlier call must not stand for this one, where it does not get far.
                 // SAFETY: the chain is live and borrowed for writing.
-                unsafe { sys::BIO_clear_retry_flags(top) };
+                unsafe {
+                    sys::BIO_clear_retry_flags(top);
+                    if connecting {
+                        BioRetry::special(RetryReason::CONNECT).put(top);
+                        return -1;
+                    }
+                }
                 let ret = call(top);
                 if ret != UNSUPPORTED {
                     return ret;

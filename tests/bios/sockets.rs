@@ -1,10 +1,12 @@
 //! BIOs that connect and accept, where C goes wrong.
 
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::BorrowedFd;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{BorrowedFd, FromRawFd};
 
-use libssl::bio::{Bio, BioError, RetryReason};
+use libssl::bio::{Bio, BioError, RetryReason, SslBio};
 use libssl::{ErrorKind, Want, poll};
+
+use crate::common::client_context;
 
 /// Where nobody listens.
 fn nobody() -> SocketAddr {
@@ -55,5 +57,54 @@ fn a_refused_connection_is_none_however_often_one_asks() {
         let error = bio.do_connect().unwrap_err();
         assert_eq!(error.error().unwrap().errno(), libc::ECONNREFUSED);
         assert_eq!(bio.descriptor(), None);
+    }
+}
+
+/// An address whose queue of connections is full, and what keeps it so: a connection comes about once one was accepted.
+fn full() -> (TcpListener, Vec<TcpStream>) {
+    // SAFETY: makes a socket, and makes it listen on a port of the system's choice.
+    let listener = unsafe {
+        let socket = libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0);
+        let listener = TcpListener::from_raw_fd(socket);
+        assert_eq!(libc::listen(socket, 0), 0);
+        listener
+    };
+    let port = listener.local_addr().unwrap().port();
+    let first = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    (listener, vec![first])
+}
+
+#[test]
+fn a_connection_that_comes_about_late_is_suspended_and_not_waited_for() {
+    let (listener, _kept) = full();
+    let mut bio = Bio::connector().unwrap();
+    bio.set_conn_hostname(&format!("127.0.0.1:{}", listener.local_addr().unwrap().port())).unwrap();
+    bio.set_nbio(true).unwrap();
+    let connecting = |outcome: Result<usize, BioError>| {
+        let retry = outcome.unwrap_err().retry().expect("a suspension");
+        assert!(retry.should_io_special());
+        assert_eq!(retry.reason(), RetryReason::CONNECT);
+    };
+    // Nobody accepts: a call that does not return at once, never does.
+    connecting(bio.do_connect().map(|()| 0));
+    connecting(bio.do_connect().map(|()| 0));
+    connecting(bio.write(b"early"));
+    connecting(bio.read(&mut [0; 8]));
+    assert_eq!(bio.retry_reason(), RetryReason::CONNECT);
+    let mut chain = Bio::buffer().unwrap();
+    chain.push(bio);
+    connecting(chain.do_handshake().map(|()| 0));
+    connecting(chain.gets(&mut [0; 8]));
+}
+
+#[test]
+fn tls_over_a_connection_that_comes_about_late_is_suspended() {
+    let (listener, _kept) = full();
+    let mut bio = SslBio::new_ssl_connect(&client_context()).unwrap();
+    bio.ssl_mut().unwrap().set_server_name("localhost").unwrap();
+    bio.set_conn_hostname(&format!("127.0.0.1:{}", listener.local_addr().unwrap().port())).unwrap();
+    bio.set_nbio(true).unwrap();
+    for _ in 0..3 {
+        assert_eq!(bio.do_handshake().unwrap_err().want(), Some(Want::Connect));
     }
 }

@@ -7,7 +7,7 @@ use std::ptr;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::{BioError, BioType};
+use super::{BioError, BioRetry, BioType, RetryReason};
 use crate::bio::handle::BioRef;
 use crate::bio::method;
 use crate::error::{self, Error, ErrorKind, ErrorStack, Reason};
@@ -35,10 +35,16 @@ impl BioRef {
         &mut self,
         call: &'static str,
         operation: impl FnOnce(*mut sys::BIO) -> T,
-    ) -> Result<(T, c_int), Error> {
+    ) -> Result<(T, c_int), BioError> {
         if self.find_type(BioType::SSL).is_some() && !self.has_transport() {
             // Before 4.0 libssl crashes.
-            return Err(Error::new(ErrorKind::NoTransport, call));
+            return Err(Error::new(ErrorKind::NoTransport, call).into());
+        }
+        if self.is_connecting() {
+            let retry = BioRetry::special(RetryReason::CONNECT);
+            // SAFETY: the BIO is live and borrowed for writing.
+            unsafe { retry.put(self.as_ptr()) };
+            return Err(BioError::Retry(retry));
         }
         Ok(self.enter(|bio| {
             // SAFETY: the BIO is live and borrowed for writing.
