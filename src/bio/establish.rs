@@ -54,7 +54,7 @@ impl BioRef {
     }
 
     /// Connects, trying again where that may help, until the timeout (in whole seconds, rounded up) has passed; the BIO is
-    /// nonblocking from then on. Without one it blocks, and goes on as long as the system does.
+    /// nonblocking from then on. Without one it blocks, and tries once, as long as the system does.
     ///
     /// `nap` is how long it sleeps (in milliseconds) between two looks at a BIO that has no descriptor to wait for.
     ///
@@ -66,7 +66,9 @@ impl BioRef {
     #[doc(alias = "BIO_do_connect_retry")]
     pub fn do_connect_retry(&mut self, timeout: Option<Duration>, nap: Duration) -> Result<(), Error> {
         const CALL: &str = "BIO_do_connect_retry";
-        let timeout = timeout.map_or(0, |timeout| seconds(timeout).clamp(1, c_int::MAX.into()) as c_int);
+        self.await_connection(CALL, timeout)?;
+        // With 0 C tries again for ever what is refused at once.
+        let timeout = timeout.map_or(-1, |timeout| seconds(timeout).clamp(1, c_int::MAX.into()) as c_int);
         let nap = c_int::try_from(nap.as_millis()).unwrap_or(c_int::MAX);
         // SAFETY: the BIO is live and borrowed for writing.
         match self.enter(|bio| unsafe { ext::BIO_do_connect_retry(bio, timeout, nap) }) {

@@ -2,9 +2,11 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{BorrowedFd, FromRawFd};
+use std::time::Duration;
 
 use libssl::bio::{Bio, BioError, RetryReason, SslBio};
 use libssl::{ErrorKind, Want, poll};
+use openssl_sys_ext as ext;
 
 use crate::common::client_context;
 
@@ -107,4 +109,22 @@ fn tls_over_a_connection_that_comes_about_late_is_suspended() {
     for _ in 0..3 {
         assert_eq!(bio.do_handshake().unwrap_err().want(), Some(Want::Connect));
     }
+}
+
+#[test]
+fn without_a_timeout_what_is_refused_is_tried_once() {
+    let mut bio = Bio::new_connect(&nobody().to_string()).unwrap();
+    let error = bio.do_connect_retry(None, Duration::from_millis(1)).unwrap_err();
+    assert_eq!((error.kind(), error.errno()), (ErrorKind::Io, libc::ECONNREFUSED));
+}
+
+#[test]
+fn a_timeout_holds_for_a_connection_that_is_on_its_way() {
+    let (listener, _kept) = full();
+    let mut bio = Bio::new_connect(&format!("127.0.0.1:{}", listener.local_addr().unwrap().port())).unwrap();
+    bio.set_nbio(true).unwrap();
+    bio.do_connect().unwrap_err().retry().unwrap();
+    let error = bio.do_connect_retry(Some(Duration::from_millis(10)), Duration::ZERO).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.stack().has(ext::ERR_LIB_BIO, ext::BIO_R_CONNECT_TIMEOUT), "{error}");
 }
