@@ -129,6 +129,9 @@ impl BioRef {
         let (out, len) = (buf.as_mut_ptr(), int(buf.len()));
         // SAFETY: the BIO is live, and writes at most `len` bytes to the buffer.
         let (ret, errno) = self.operate("BIO_gets", |bio| unsafe { ext::BIO_gets(bio, out.cast(), len) })?;
+        if ret == 0 && error::is_empty() {
+            self.ask_memory();
+        }
         self.taken("BIO_gets", ret, errno).map(|read| read.min(buf.len() - 1))
     }
 
@@ -217,9 +220,24 @@ impl BioRef {
         unsafe { ext::BIO_number_written(self.as_ptr()) }
     }
 
+    /// Lets an empty memory say whether more may come, which it says in a read, and not where a line is asked for.
+    fn ask_memory(&mut self) {
+        let empty = |bio: &mut Self| bio.method_type() == BioType::MEM && bio.pending() == 0;
+        let mut last = self;
+        while last.next().is_some() {
+            let Some(next) = last.next_mut() else { return };
+            last = next;
+        }
+        if empty(last) {
+            let mut none = [0_u8; 1];
+            // SAFETY: the BIO is live, and writes at most one byte to the buffer.
+            last.ask(|bio| unsafe { sys::BIO_read(bio, none.as_mut_ptr().cast(), 1) });
+        }
+    }
+
     /// Judges the answer of a read.
     pub(super) fn taken(&mut self, call: &'static str, ret: c_int, errno: c_int) -> Result<usize, BioError> {
-        if ret == 0 && !self.should_retry() && error::is_empty() {
+        if ret == 0 && self.waits().is_none() && error::is_empty() {
             return Err(BioError::End);
         }
         self.given(call, ret, errno)
