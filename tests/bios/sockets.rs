@@ -128,3 +128,26 @@ fn a_timeout_holds_for_a_connection_that_is_on_its_way() {
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(error.stack().has(ext::ERR_LIB_BIO, ext::BIO_R_CONNECT_TIMEOUT), "{error}");
 }
+
+#[test]
+fn connect_and_accept_bios_are_reset_and_say_so() {
+    let mut acceptor = Bio::new_accept("127.0.0.1:0").unwrap();
+    acceptor.do_accept().unwrap();
+    let port = acceptor.accept_port().unwrap().to_str().unwrap().to_owned();
+    let mut connector = Bio::new_connect(&format!("127.0.0.1:{port}")).unwrap();
+    connector.do_connect().unwrap();
+    acceptor.do_accept().unwrap();
+    connector.reset().unwrap();
+    assert_eq!(connector.descriptor(), None);
+    connector.do_connect().unwrap();
+    let mut chain = Bio::null_filter().unwrap();
+    chain.push(connector);
+    chain.reset().unwrap();
+    // With a connection behind it, and without.
+    assert!(acceptor.next().is_some());
+    acceptor.reset().unwrap();
+    assert_eq!(acceptor.descriptor(), None);
+    let mut acceptor = Bio::new_accept("127.0.0.1:0").unwrap();
+    acceptor.do_accept().unwrap();
+    acceptor.reset().unwrap();
+}
