@@ -7,7 +7,7 @@ use openssl_sys as sys;
 use super::connect::{IpFamily, SocketFlags, no_such};
 use super::handle::{Bio, BioRef};
 use super::object::{BioType, SendBio};
-use super::ssl::done;
+use super::ssl::{done, enter};
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::compat::sockets;
 use crate::ffi::strings;
@@ -162,7 +162,7 @@ impl BioRef {
     pub fn bind_mode(&self) -> Option<SocketFlags> {
         let bio = self.first_of(BioType::ACCEPT)?;
         // SAFETY: the BIO is live, and the call only reads it.
-        let mode = unsafe { sockets::BIO_get_bind_mode(bio) };
+        let mode = enter(|| unsafe { sockets::BIO_get_bind_mode(bio) });
         c_int::try_from(mode).ok().map(SocketFlags::from_bits_retain)
     }
 
@@ -230,7 +230,7 @@ impl BioRef {
     pub fn accept_ip_family(&self) -> Option<IpFamily> {
         let bio = self.first_of(BioType::ACCEPT)?;
         // SAFETY: the BIO is live, and the call only reads it.
-        IpFamily::from_raw(unsafe { sockets::BIO_get_accept_ip_family(bio) })
+        IpFamily::from_raw(enter(|| unsafe { sockets::BIO_get_accept_ip_family(bio) }))
     }
 
     fn set_accept(
@@ -240,14 +240,15 @@ impl BioRef {
     ) -> Result<(), Error> {
         let bio = self.first_of(BioType::ACCEPT).ok_or_else(|| no_such(call))?;
         error::clear();
-        done(call, set(bio) > 0)
+        done(call, enter(|| set(bio)) > 0)
     }
 
     /// # Safety
     ///
     /// `ask` is a function of C's that lends a text of an accept BIO.
     unsafe fn accept_text(&self, ask: unsafe fn(*mut sys::BIO) -> *const c_char) -> Option<&CStr> {
+        let accept = self.first_of(BioType::ACCEPT)?;
         // SAFETY: the BIO is live, and lends its own text (get0), which only writing to the BIO replaces.
-        unsafe { strings::lend(ask(self.first_of(BioType::ACCEPT)?)) }
+        unsafe { strings::lend(enter(|| ask(accept))) }
     }
 }

@@ -11,7 +11,7 @@ use openssl_sys_ext as ext;
 use super::address::Address;
 use super::handle::{Bio, BioRef};
 use super::object::BioType;
-use super::ssl::done;
+use super::ssl::{done, enter};
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::compat::{running_version, sockets};
 use crate::ffi::strings;
@@ -221,8 +221,9 @@ impl BioRef {
     /// C: [`BIO_get_conn_hostname(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_get_conn_hostname")]
     pub fn conn_hostname(&self) -> Option<&CStr> {
+        let connect = self.first_of(BioType::CONNECT)?;
         // SAFETY: C lends the BIO's own text, which only a setter replaces.
-        unsafe { strings::lend(sockets::BIO_get_conn_hostname(self.first_of(BioType::CONNECT)?)) }
+        unsafe { strings::lend(enter(|| sockets::BIO_get_conn_hostname(connect))) }
     }
 
     /// The port that was set.
@@ -230,8 +231,9 @@ impl BioRef {
     /// C: [`BIO_get_conn_port(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_get_conn_port")]
     pub fn conn_port(&self) -> Option<&CStr> {
+        let connect = self.first_of(BioType::CONNECT)?;
         // SAFETY: as in `conn_hostname`.
-        unsafe { strings::lend(sockets::BIO_get_conn_port(self.first_of(BioType::CONNECT)?)) }
+        unsafe { strings::lend(enter(|| sockets::BIO_get_conn_port(connect))) }
     }
 
     /// The address that the BIO is connecting, or connected, to. `None` before.
@@ -241,7 +243,7 @@ impl BioRef {
     pub fn conn_address(&self) -> Option<SocketAddr> {
         let connect = self.first_of(BioType::CONNECT)?;
         // SAFETY: the BIO is live, and lends its own address (get0), which is copied at once.
-        unsafe { Address::read(sockets::BIO_get_conn_address(connect)) }
+        unsafe { Address::read(enter(|| sockets::BIO_get_conn_address(connect))) }
     }
 
     /// The family of the address that the BIO is connecting, or connected, to; before, which ones it would take.
@@ -251,7 +253,7 @@ impl BioRef {
     pub fn conn_ip_family(&self) -> Option<IpFamily> {
         let connect = self.first_of(BioType::CONNECT)?;
         // SAFETY: the BIO is live, and the call only reads it.
-        let family = match unsafe { sockets::BIO_get_conn_ip_family(connect) } {
+        let family = match enter(|| unsafe { sockets::BIO_get_conn_ip_family(connect) }) {
             // C's macro passes NULL, for which C answers 0.
             // SAFETY: as above.
             0 => unsafe { ask(connect, 3) },
@@ -281,8 +283,9 @@ impl BioRef {
     /// C: [`BIO_get_sock_type(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_get_sock_type")]
     pub fn is_datagram(&self) -> Option<bool> {
+        let connect = self.first_of(BioType::CONNECT)?;
         // SAFETY: the BIO is live, and the call only reads it.
-        match unsafe { sockets::BIO_get_sock_type(self.first_of(BioType::CONNECT)?) } {
+        match enter(|| unsafe { sockets::BIO_get_sock_type(connect) }) {
             libc::SOCK_DGRAM => Some(true),
             libc::SOCK_STREAM => Some(false),
             _ => None,
@@ -344,7 +347,7 @@ impl BioRef {
             return None;
         }
         // SAFETY: the BIO is live, and the calls only read it.
-        let mode = match unsafe { sockets::BIO_get_conn_mode(connect) } {
+        let mode = match enter(|| unsafe { sockets::BIO_get_conn_mode(connect) }) {
             // C's macro passes NULL, for which C answers 0.
             // SAFETY: as above.
             0 => c_int::try_from(unsafe { ask(connect, 4) }).ok()?,
@@ -360,7 +363,7 @@ impl BioRef {
     ) -> Result<(), Error> {
         let connect = self.first_of(BioType::CONNECT).ok_or_else(|| no_such(call))?;
         error::clear();
-        done(call, set(connect) > 0)
+        done(call, enter(|| set(connect)) > 0)
     }
 }
 
@@ -396,5 +399,5 @@ impl IpFamily {
 unsafe fn ask(connect: *mut sys::BIO, what: c_long) -> c_long {
     let mut none: *mut c_char = ptr::null_mut();
     // SAFETY: by this function's contract; for these questions C only looks whether there is a pointer.
-    unsafe { sys::BIO_ctrl(connect, ext::BIO_C_GET_CONNECT, what, (&raw mut none).cast()) }
+    enter(|| unsafe { sys::BIO_ctrl(connect, ext::BIO_C_GET_CONNECT, what, (&raw mut none).cast()) })
 }

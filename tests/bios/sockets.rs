@@ -2,9 +2,10 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{BorrowedFd, FromRawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use libssl::bio::{Bio, BioError, RetryReason, SslBio};
+use libssl::bio::{Bio, BioError, BioOperation, BioVerdict, IpFamily, RetryReason, SocketFlags, SslBio};
 use libssl::{ErrorKind, Want, poll};
 use openssl_sys_ext as ext;
 
@@ -150,4 +151,43 @@ fn connect_and_accept_bios_are_reset_and_say_so() {
     let mut acceptor = Bio::new_accept("127.0.0.1:0").unwrap();
     acceptor.do_accept().unwrap();
     acceptor.reset().unwrap();
+}
+
+/// A callback that panics where a command is given.
+fn touchy(mut bio: Bio) -> Bio {
+    bio.set_callback(|event| {
+        assert!(!matches!(event.operation, BioOperation::Ctrl { .. }), "touched");
+        BioVerdict::Proceed
+    })
+    .unwrap();
+    bio
+}
+
+#[test]
+fn a_panic_of_a_callback_goes_on_in_the_setting_or_question_that_called_it() {
+    type Step = fn(&mut Bio);
+    let connector: [Step; 8] = [
+        |bio| _ = bio.set_conn_hostname("localhost"),
+        |bio| _ = bio.set_conn_port("1"),
+        |bio| _ = bio.set_conn_ip_family(IpFamily::V4),
+        |bio| _ = bio.conn_hostname(),
+        |bio| _ = bio.conn_port(),
+        |bio| _ = bio.conn_address(),
+        |bio| _ = bio.conn_ip_family(),
+        |bio| _ = bio.set_conn_mode(SocketFlags::NODELAY),
+    ];
+    let acceptor: [Step; 6] = [
+        |bio| _ = bio.set_accept_name("127.0.0.1:0"),
+        |bio| _ = bio.set_nbio_accept(true),
+        |bio| _ = bio.bind_mode(),
+        |bio| _ = bio.accept_name(),
+        |bio| _ = bio.peer_port(),
+        |bio| _ = bio.accept_ip_family(),
+    ];
+    for (bio, steps) in [(Bio::connector(), &connector[..]), (Bio::acceptor(), &acceptor[..])] {
+        let mut bio = touchy(bio.unwrap());
+        for (at, step) in steps.iter().enumerate() {
+            catch_unwind(AssertUnwindSafe(|| step(&mut bio))).expect_err(&format!("step {at}"));
+        }
+    }
 }
