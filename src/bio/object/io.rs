@@ -148,12 +148,28 @@ impl BioRef {
     /// C: [`BIO_get_line(3)`](https://docs.openssl.org/master/man3/BIO_read/)
     #[doc(alias = "BIO_get_line")]
     pub fn get_line(&mut self, line: &mut Vec<u8>, limit: usize) -> Result<usize, BioError> {
-        let limit = limit.min(c_int::MAX as usize - 1);
-        if limit == 0 {
-            return Ok(0);
+        let mut total = 0;
+        while total < limit {
+            let most = (limit - total).min(PIECE);
+            match self.get_piece(line, most) {
+                Ok(read) => {
+                    total += read;
+                    if read < most || line.last() == Some(&b'\n') {
+                        break;
+                    }
+                }
+                // A line that ends without its newline.
+                Err(BioError::End) if total > 0 => break,
+                Err(error) => return Err(error),
+            }
         }
+        Ok(total)
+    }
+
+    /// What C reads of a line in one call.
+    fn get_piece(&mut self, line: &mut Vec<u8>, most: usize) -> Result<usize, BioError> {
         // C ends what it read with a NUL, behind which nothing is written: it is the last one.
-        let mut buf = vec![0xff_u8; limit + 1];
+        let mut buf = vec![0xff_u8; most + 1];
         let (out, len) = (buf.as_mut_ptr(), int(buf.len()));
         // SAFETY: the BIO is live, and writes at most `len` bytes to the buffer.
         let (ret, errno) =
@@ -254,6 +270,9 @@ impl BioRef {
         }
     }
 }
+
+/// How much of a line is read in one call: what nobody sends needs no memory.
+const PIECE: usize = 4096;
 
 /// A length as C counts it; what is beyond has to wait for the next call.
 pub(super) fn int(len: usize) -> c_int {
