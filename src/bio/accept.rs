@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_char, c_int, c_long};
 
 use openssl_sys as sys;
+use openssl_sys_ext as ext;
 
 use super::connect::{IpFamily, SocketFlags, no_such};
 use super::handle::{Bio, BioRef};
@@ -50,7 +51,7 @@ impl Bio {
 /// Settings of the `BIO_s_accept` in a chain. Without one they answer
 /// [`ErrorKind::InvalidInput`], or `None`.
 ///
-/// C's template of a chain for each connection ([`set_accept_bios`](BioRef::set_accept_bios)) takes filters. A server
+/// C's template of a chain for each connection ([`set_accept_bios`](BioRef::set_accept_bios)) takes a filter. A server
 /// makes the connection itself:
 ///
 /// ```no_run
@@ -166,12 +167,15 @@ impl BioRef {
         c_int::try_from(mode).ok().map(SocketFlags::from_bits_retain)
     }
 
-    /// A chain of filters that is copied for each connection, to hang before its socket.
+    /// A filter that is copied for each connection, to hang before its socket.
     ///
     /// # Errors
     ///
-    /// As [`set_accept_ip_family`](Self::set_accept_ip_family), and [`ErrorKind::InvalidInput`] for a chain with anything but
-    /// filters, such as a file, of which C's copies are broken; the chain is then freed.
+    /// As [`set_accept_ip_family`](Self::set_accept_ip_family), and [`ErrorKind::InvalidInput`] for anything but a
+    /// filter, such as a file, of which C's copies are broken, and for more than one, of which C loses the others. What is
+    /// not taken is freed.
+    ///
+    /// A [callback](Self::set_callback) of the accept BIO is not told of this command.
     ///
     /// C: [`BIO_set_accept_bios(3)`](https://docs.openssl.org/master/man3/BIO_s_accept/)
     #[doc(alias = "BIO_set_accept_bios")]
@@ -181,10 +185,27 @@ impl BioRef {
         if filters.links().any(|link| !link.method_type().is(BioType::FILTER)) {
             return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("only filters can be copied"));
         }
-        self.set_accept(CALL, |bio| {
-            // SAFETY: as in `set_accept_name`; the BIO takes the reference (set0), and goes where the chain may go.
-            unsafe { sockets::BIO_set_accept_bios(bio, filters.into_ptr()) }
-        })
+        if filters.next().is_some() {
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("C frees but one filter"));
+        }
+        let accept = self.first_of(BioType::ACCEPT).ok_or_else(|| no_such(CALL))?;
+        error::clear();
+        let taken = enter(move || {
+            // A callback could answer for the BIO: nobody would know whose the filter is.
+            // SAFETY: the BIO is live and borrowed for writing; it takes the reference (set0) where it succeeds, and goes
+            // where the filter may go. Its callback is put back.
+            unsafe {
+                let callback = ext::BIO_get_callback_ex(accept);
+                ext::BIO_set_callback_ex(accept, None);
+                let taken = sockets::BIO_set_accept_bios(accept, filters.as_ptr()) > 0;
+                ext::BIO_set_callback_ex(accept, callback);
+                if taken {
+                    let _ = filters.into_ptr();
+                }
+                taken
+            }
+        });
+        done(CALL, taken)
     }
 
     /// The address that is listened on, once it is: in figures.

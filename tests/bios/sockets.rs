@@ -5,10 +5,13 @@ use std::os::fd::{BorrowedFd, FromRawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use libssl::bio::{Bio, BioError, BioOperation, BioVerdict, IpFamily, RetryReason, SocketFlags, SslBio};
+use libssl::bio::{
+    Bio, BioError, BioOperation, BioVerdict, IpFamily, RetryReason, SendBio, SocketFlags, SslBio,
+};
 use libssl::{ErrorKind, Want, poll};
 use openssl_sys_ext as ext;
 
+use crate::Gone;
 use crate::common::client_context;
 
 /// Where nobody listens.
@@ -190,4 +193,27 @@ fn a_panic_of_a_callback_goes_on_in_the_setting_or_question_that_called_it() {
             catch_unwind(AssertUnwindSafe(|| step(&mut bio))).expect_err(&format!("step {at}"));
         }
     }
+}
+
+#[test]
+fn a_filter_for_connections_is_freed_whoever_has_it() {
+    let gone = Gone::default();
+    let filter = || gone.watch(Bio::null_filter().unwrap());
+    let send = |bio| SendBio::new(bio).map_err(|(error, _)| error).unwrap();
+    let mut acceptor = Bio::new_accept("127.0.0.1:0").unwrap();
+    let mut two = filter();
+    two.push(filter());
+    assert_eq!(acceptor.set_accept_bios(send(two)).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(gone.count(), 2);
+    let refused = Bio::memory().unwrap().set_accept_bios(send(filter())).unwrap_err();
+    assert_eq!((refused.kind(), gone.count()), (ErrorKind::InvalidInput, 3));
+    // A callback cannot come between, whatever it says.
+    for answer in [0, 1] {
+        acceptor.set_callback(move |_| BioVerdict::Refuse(answer)).unwrap();
+        acceptor.set_accept_bios(send(filter())).unwrap();
+        assert!(acceptor.has_callback());
+    }
+    assert_eq!(gone.count(), 4);
+    drop(acceptor);
+    assert_eq!(gone.count(), 5);
 }
