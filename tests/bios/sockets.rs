@@ -1,12 +1,14 @@
 //! BIOs that connect and accept, where C goes wrong.
 
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{BorrowedFd, FromRawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use libssl::bio::{
-    Bio, BioError, BioOperation, BioVerdict, IpFamily, RetryReason, SendBio, SocketFlags, SslBio,
+    Bio, BioError, BioOperation, BioVerdict, IpFamily, RetryReason, SendBio, SocketFlags, SslBio, socket_wait,
 };
 use libssl::{ErrorKind, Want, poll};
 use openssl_sys_ext as ext;
@@ -216,4 +218,41 @@ fn a_filter_for_connections_is_freed_whoever_has_it() {
     assert_eq!(gone.count(), 4);
     drop(acceptor);
     assert_eq!(gone.count(), 5);
+}
+
+#[test]
+fn a_wait_to_a_time_far_away_is_one() {
+    let (mine, mut other) = UnixStream::pair().unwrap();
+    let far = SystemTime::now() + Duration::from_secs(4_294_968);
+    let bio = Bio::new_socket(mine.try_clone().unwrap()).unwrap();
+    let mut bio = SendBio::new(bio).map_err(|(error, _)| error).unwrap();
+    let waits = std::thread::spawn(move || {
+        bio.set_retry_read();
+        let waited = (socket_wait(&mine, true, far).unwrap(), bio.wait(far, Duration::ZERO).unwrap());
+        (waited, bio.read(&mut [0; 8]).unwrap())
+    });
+    // A wait that C cannot count is none: it says at once that the time has passed, or that it failed.
+    std::thread::sleep(Duration::from_millis(50));
+    other.write_all(b"x").unwrap();
+    assert_eq!(waits.join().unwrap(), ((true, true), 1));
+}
+
+#[test]
+fn a_descriptor_of_any_number_is_waited_for() {
+    let (mine, mut other) = UnixStream::pair().unwrap();
+    // SAFETY: a number that the system may give, or refuse.
+    let fd = unsafe {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);
+        limit.rlim_cur = limit.rlim_max.min(4096).max(limit.rlim_cur);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
+        libc::fcntl(mine.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 1500)
+    };
+    assert!(fd >= 1500);
+    // SAFETY: the descriptor is new.
+    let high = unsafe { OwnedFd::from_raw_fd(fd) };
+    assert!(!socket_wait(&high, true, SystemTime::now()).unwrap());
+    other.write_all(b"x").unwrap();
+    assert!(socket_wait(&high, true, SystemTime::now() + Duration::from_secs(60)).unwrap());
+    assert!(socket_wait(&high, false, SystemTime::now() + Duration::from_secs(60)).unwrap());
 }
