@@ -44,7 +44,7 @@ impl BioRef {
     }
 
     /// Connects, trying again where that may help, until the timeout (in whole seconds, rounded up) has passed; the BIO is
-    /// nonblocking from then on. Without one it blocks, and goes on as long as the system does.
+    /// nonblocking from then on. Without one it blocks, and tries once, as long as the system does.
     ///
     /// `nap` is how long it sleeps (in milliseconds) between two looks at a BIO that has no descriptor to wait for.
     ///
@@ -56,12 +56,20 @@ impl BioRef {
     #[doc(alias = "BIO_do_connect_retry")]
     pub fn do_connect_retry(&mut self, timeout: Option<Duration>, nap: Duration) -> Result<(), Error> {
         const CALL: &str = "BIO_do_connect_retry";
-        let timeout = timeout.map_or(0, |timeout| seconds(timeout).clamp(1, c_int::MAX.into()) as c_int);
+        self.await_connection(CALL, timeout)?;
         let nap = c_int::try_from(nap.as_millis()).unwrap_or(c_int::MAX);
-        // SAFETY: the BIO is live and borrowed for writing.
-        match self.enter(|bio| unsafe { ext::BIO_do_connect_retry(bio, timeout, nap) }) {
-            (1, _) => done(CALL, true),
-            (ret, errno) => Err(self.failed(CALL, ret, errno).with_kind(ErrorKind::Io)),
+        let mut left = timeout;
+        loop {
+            // With 0 C tries again for ever what is refused at once.
+            let part = left.map_or(-1, |left| seconds(left.min(FAR)).max(1) as c_int);
+            // SAFETY: the BIO is live and borrowed for writing.
+            match self.enter(|bio| unsafe { ext::BIO_do_connect_retry(bio, part, nap) }) {
+                (1, _) => return done(CALL, true),
+                (0, _) if left.is_some_and(|left| left > FAR) => {
+                    left = left.map(|left| left.saturating_sub(FAR));
+                }
+                (ret, errno) => return Err(self.failed(CALL, ret, errno).with_kind(ErrorKind::Io)),
+            }
         }
     }
 
@@ -76,13 +84,18 @@ impl BioRef {
     #[doc(alias = "BIO_wait")]
     pub fn wait(&mut self, until: SystemTime, nap: Duration) -> Result<bool, Error> {
         let nap = c_uint::try_from(nap.as_millis()).unwrap_or(c_uint::MAX);
-        // SAFETY: the BIO is live and borrowed for writing.
-        let (ret, errno) = self.enter(|bio| unsafe { ext::BIO_wait(bio, time(until), nap) });
-        if ret < 0 {
-            return Err(self.failed("BIO_wait", ret, errno).with_kind(ErrorKind::Io));
+        loop {
+            let near = near(until);
+            // SAFETY: the BIO is live and borrowed for writing.
+            let (ret, errno) = self.enter(|bio| unsafe { ext::BIO_wait(bio, time(near), nap) });
+            if ret < 0 {
+                return Err(self.failed("BIO_wait", ret, errno).with_kind(ErrorKind::Io));
+            }
+            error::clear();
+            if ret > 0 || near == until {
+                return Ok(ret > 0);
+            }
         }
-        error::clear();
-        Ok(ret > 0)
     }
 
     fn establish(
@@ -123,6 +136,14 @@ impl SendBio {
         // that were checked.
         unsafe { chain::take_behind(accept).map(|accepted| Self::new_unchecked(accepted)) }
     }
+}
+
+/// How far C can look ahead: it counts the milliseconds in an `int`.
+const FAR: Duration = Duration::from_secs(2_000_000);
+
+/// A point in time that C can wait for, on the way to that one.
+pub(super) fn near(until: SystemTime) -> SystemTime {
+    SystemTime::now().checked_add(FAR).map_or(until, |far| far.min(until))
 }
 
 /// A point in time as C has it, rounded up. C takes 0 for "without waiting".

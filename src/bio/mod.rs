@@ -42,6 +42,7 @@ mod ahead;
 mod attach;
 mod chain;
 mod connect;
+mod connecting;
 mod core;
 pub mod custom;
 mod descriptor;

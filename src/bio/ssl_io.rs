@@ -8,6 +8,8 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::descriptor::disown_lost_socket;
+use super::handle::BioRef;
+use super::object::{BioRetry, RetryReason};
 use super::ssl::{SslBio, SslBioRef, done, enter};
 use crate::error::{self, Error, ErrorKind, SslError};
 use crate::ffi::strings;
@@ -276,6 +278,7 @@ impl SslBioRef {
         if let Some(transport) = self.transport_mut() {
             transport.settle();
         }
+        let connecting = self.transport().is_some_and(BioRef::is_connecting);
         let ssl: &mut SslRef = self.ssl_mut().map_err(SslError::refused)?;
         let mut unsupported = None;
         let moved = ssl.call_judged(
@@ -284,7 +287,13 @@ impl SslBioRef {
             |_| {
                 // The flags of an earlier call must not stand for this one, where it does not get far.
                 // SAFETY: the chain is live and borrowed for writing.
-                unsafe { sys::BIO_clear_retry_flags(top) };
+                unsafe {
+                    sys::BIO_clear_retry_flags(top);
+                    if connecting {
+                        BioRetry::special(RetryReason::CONNECT).put(top);
+                        return -1;
+                    }
+                }
                 let ret = call(top);
                 // SAFETY: as above.
                 unsafe { disown_lost_socket(top) };
@@ -297,7 +306,11 @@ impl SslBioRef {
             },
             // SAFETY: the chain and its object are live, and borrowed for writing.
             |ssl, ret| unsafe { judge(top, ssl, ret) },
-        )?;
+        );
+        if let (Err(error), Some(transport)) = (&moved, self.transport_mut()) {
+            error.error().into_iter().for_each(|error| transport.forget_refused(error.stack()));
+        }
+        let moved = moved?;
         match unsupported {
             None => Ok(moved),
             Some(error) => Err(SslError::refused(error.with_detail("no filter before the SSL can do it"))),

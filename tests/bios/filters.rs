@@ -1,11 +1,49 @@
 //! Filters.
 
 use libssl::ErrorKind;
-use libssl::bio::{Bio, BioFlags};
+use libssl::bio::{Bio, BioError, BioFlags, MemEof};
 
 fn before_memory(mut filter: Bio) -> Bio {
     filter.push(Bio::memory().unwrap());
     filter
+}
+
+#[test]
+fn filters_that_keep_it_to_themselves_that_one_must_wait_do_not_make_it_an_end() {
+    let waits = |outcome: Result<usize, BioError>, what: &str| {
+        let retry = outcome.map_err(|error| error.retry().unwrap_or_else(|| panic!("{what}: {error:?}")));
+        assert!(retry.unwrap_err().should_read(), "{what}");
+    };
+    let mut buf = [0; 8];
+    for filter in [None, Some(Bio::prefix()), Some(Bio::null_filter()), Some(Bio::line_buffer())] {
+        let mut chain = Bio::memory().unwrap();
+        chain.set_mem_eof_return(MemEof::Retry).unwrap();
+        if let Some(filter) = filter {
+            let mut filter = filter.unwrap();
+            filter.push(chain);
+            chain = filter;
+        }
+        let name = chain.method_name().to_string_lossy().into_owned();
+        waits(chain.read(&mut buf), &name);
+        waits(chain.read_ex(&mut buf), &name);
+        waits(chain.gets(&mut buf), &name);
+        waits(chain.get_line(&mut Vec::new(), 8), &name);
+        assert!(chain.should_read(), "{name}");
+        chain.set_mem_eof_return(MemEof::End).unwrap();
+        assert!(chain.read(&mut buf).unwrap_err().is_end(), "{name}");
+        assert!(chain.gets(&mut buf).unwrap_err().is_end(), "{name}");
+    }
+    for filter in [Bio::prefix(), Bio::null_filter(), Bio::line_buffer()] {
+        let mut filter = filter.unwrap();
+        let (narrow, _other) = Bio::new_bio_pair(1, 1).unwrap();
+        filter.push(narrow);
+        let name = filter.method_name().to_string_lossy().into_owned();
+        while let Ok(taken) = filter.puts(c"abcdef\n") {
+            assert!(taken > 0, "{name}");
+        }
+        assert!(filter.should_write(), "{name}");
+        assert!(filter.write(b"\n").unwrap_err().retry().unwrap().should_write(), "{name}");
+    }
 }
 
 #[test]
@@ -90,7 +128,7 @@ fn base64_goes_both_ways_on_one_line_or_more() {
         assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), if one_line { 0 } else { 3 });
         let mut back = before_memory(Bio::base64().unwrap());
         back.next_mut().unwrap().write(&text).unwrap();
-        back.next_mut().unwrap().set_mem_eof_return(libssl::bio::MemEof::End).unwrap();
+        back.next_mut().unwrap().set_mem_eof_return(MemEof::End).unwrap();
         if one_line {
             back.set_flags(BioFlags::BASE64_NO_NL).unwrap();
         }

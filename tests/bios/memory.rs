@@ -272,3 +272,22 @@ unsafe extern "C" fn nothing(
 ) -> std::ffi::c_long {
     ret.into()
 }
+
+#[test]
+fn a_line_needs_the_memory_that_it_has_whatever_the_limit() {
+    let mut memory = Bio::memory().unwrap();
+    let long = [vec![b'x'; 10_000], b"\n".to_vec()].concat();
+    memory.write(&long).unwrap();
+    memory.write(&[b'y'; 4096]).unwrap();
+    let mut line = Vec::new();
+    assert_eq!(memory.get_line(&mut line, 9000).unwrap(), 9000);
+    assert_eq!(memory.get_line(&mut line, usize::MAX).unwrap(), 1001);
+    assert!(line == long);
+    // A line without its end, of as many bytes as are read at once.
+    line.clear();
+    memory.set_mem_eof_return(MemEof::End).unwrap();
+    assert_eq!(memory.get_line(&mut line, usize::MAX).unwrap(), 4096);
+    assert!(memory.get_line(&mut line, usize::MAX).unwrap_err().is_end());
+    assert!(line == [b'y'; 4096]);
+    assert!(line.capacity() < 1 << 16);
+}
