@@ -9,7 +9,7 @@ use openssl_sys_ext as ext;
 
 use super::descriptor::disown_lost_socket;
 use super::handle::BioRef;
-use super::object::{BioRetry, RetryReason};
+use super::object::{BioRetry, RetryReason, flush};
 use super::ssl::{SslBio, SslBioRef, done, enter};
 use crate::error::{self, Error, ErrorKind, SslError};
 use crate::ffi::strings;
@@ -167,7 +167,7 @@ impl SslBioRef {
         // C asks the next BIO how it went.
         self.need_next(CALL)?;
         // SAFETY: the chain is live and borrowed for writing.
-        self.io(CALL, Phase::Data, |bio| unsafe { ext::BIO_flush(bio) }).map(drop)
+        self.io(CALL, Phase::Data, |bio| unsafe { flush(bio) }).map(drop)
     }
 
     /// Sends close_notify, or waits for the peer's once it was sent.

@@ -172,3 +172,23 @@ fn commands_of_ones_own_reach_the_chain() {
         assert!(bio.ptr_ctrl(openssl_sys_ext::BIO_C_GET_CONNECT, 0).is_null());
     }
 }
+
+#[test]
+fn a_flush_of_base64_ends_where_nothing_is_taken() {
+    // A prefix before what is full, and a filter with nothing behind it, take 0 bytes.
+    let mut prefix = Bio::prefix().unwrap();
+    prefix.set_prefix(Some(c"> ")).unwrap();
+    let (narrow, _other) = Bio::new_bio_pair(8, 8).unwrap();
+    prefix.push(narrow);
+    let mut full = Bio::base64().unwrap();
+    full.push(prefix);
+    full.write(b"hello world").unwrap();
+    assert!(full.flush().unwrap_err().retry().unwrap().should_write());
+
+    let mut nowhere = Bio::base64().unwrap();
+    nowhere.push(Bio::base64().unwrap());
+    nowhere.push(Bio::null_filter().unwrap());
+    nowhere.write(b"hello world").unwrap();
+    nowhere.flush().unwrap_err().error().expect("a failure");
+    assert_eq!(nowhere.links().count(), 3);
+}

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::base64::flush;
 use super::{BioError, BioType};
 use crate::bio::handle::{Bio, BioRef};
 use crate::error::{self, Error, ErrorKind};
@@ -214,7 +215,7 @@ impl BioRef {
     #[doc(alias = "BIO_flush")]
     pub fn flush(&mut self) -> Result<(), BioError> {
         // SAFETY: the BIO is live and borrowed for writing.
-        let (ret, errno) = self.operate("BIO_flush", |bio| unsafe { ext::BIO_flush(bio) })?;
+        let (ret, errno) = self.operate("BIO_flush", |bio| unsafe { flush(bio) })?;
         self.given("BIO_flush", ret, errno).map(|_| ())
     }
 
