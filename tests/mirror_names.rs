@@ -6,10 +6,12 @@ mod mirror;
 
 use std::net::IpAddr;
 
+use common::identities::{Ca, named};
 use common::{client_context, duplex, identity, pki, server_builder, server_context};
 use libssl::context::{ProtocolVersion, SslVerifyMode, TrustAnchors};
-use libssl::{ErrorKind, Role, Ssl, VerifyError};
+use libssl::{ErrorKind, Role, Ssl, SslContext, VerifyError};
 use mirror::Two;
+use rcgen::PKCS_ECDSA_P256_SHA256;
 
 /// The outcome of a handshake by a client that was prepared so, and what the server saw as SNI.
 fn shake(prepare: impl FnOnce(&mut Ssl)) -> (Result<Two, libssl::Error>, Option<Vec<u8>>) {
@@ -210,4 +212,28 @@ fn the_depth_of_a_chain_can_be_limited() {
     assert_eq!(ssl.verify_depth(), Some(7));
     ssl.set_verify_depth(u32::MAX);
     assert_eq!(ssl.verify_depth(), i32::MAX.try_into().ok());
+}
+
+/// Certificates of the web must not have one, and other clients take none.
+#[test]
+fn a_wildcard_for_a_part_of_a_label_does_not_match_the_server_s_name() {
+    let ca = Ca::new("a CA");
+    let made = ca.issue(&named("wild", &["f*.example.org", "*.example.net"]), &PKCS_ECDSA_P256_SHA256);
+    let server = SslContext::server(&identity(&made)).unwrap().build();
+    let client = SslContext::client_trusting(TrustAnchors::Pem(ca.pem.as_bytes())).unwrap().build();
+    for (name, matches) in [("www.example.net", true), ("foo.example.org", false)] {
+        let mut ssl = Ssl::new(&client).unwrap();
+        ssl.set_server_name(name).unwrap();
+        let (left, right) = duplex();
+
+        let (client, _) = common::shake_over(ssl, left, Ssl::new(&server).unwrap(), right);
+
+        match client {
+            Ok(_) => assert!(matches, "{name}"),
+            Err(error) => {
+                assert!(!matches, "{error}");
+                assert_eq!(error.kind(), ErrorKind::Verification(VerifyError::HOSTNAME_MISMATCH));
+            }
+        }
+    }
 }

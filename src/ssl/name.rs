@@ -11,12 +11,14 @@ use super::SslRef;
 use super::state::State;
 use crate::error::Error;
 use crate::ffi::strings;
+use crate::x509::HostFlags;
 
 impl SslRef {
     /// Sets the name that the server goes by: a DNS name, which is sent as SNI and which the certificate must bear, or
     /// an IP address, which the certificate must bear and which is not sent.
     ///
-    /// A trailing dot is dropped. An international name is given in its ASCII form (`xn--…`).
+    /// A wildcard in a certificate stands for a whole label (`*.example.org`), not for a part of one (`f*.example.org`), which
+    /// OpenSSL takes by default. A trailing dot is dropped. An international name is given in its ASCII form (`xn--…`).
     ///
     /// # Errors
     ///
@@ -36,6 +38,8 @@ impl SslRef {
         }
         let name = name.strip_suffix('.').unwrap_or(name);
         self.set_verify_host(name)?;
+        let param = self.verify_param_mut();
+        param.set_host_flags(param.host_flags() | HostFlags::NO_PARTIAL_WILDCARDS)?;
         self.set_sni(Some(name))
     }
 
