@@ -87,9 +87,9 @@ impl BioRef {
         const CALL: &str = "BIO_set_accept_name";
         let name = strings::c_string_not_empty(CALL, "the name", name)?;
         // C forgets the name that it has before it reads the new one, and would then listen on every address.
+        let mut trial = Bio::acceptor()?;
         // SAFETY: the BIO is live and borrowed for writing; C copies the text; so below.
-        Bio::acceptor()?
-            .set_accept(CALL, |bio| unsafe { sockets::BIO_set_accept_name(bio, name.as_ptr()) })?;
+        trial.set_accept(CALL, |bio| unsafe { sockets::BIO_set_accept_name(bio, name.as_ptr()) })?;
         // SAFETY: see above.
         self.set_accept(CALL, |bio| unsafe { sockets::BIO_set_accept_name(bio, name.as_ptr()) })
     }
