@@ -825,3 +825,33 @@ fn a_chain_talks_to_the_openssl_command() {
         server.finish();
     }
 }
+
+#[test]
+fn a_connection_that_is_cut_says_so_behind_a_buffer_too() {
+    for lines in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let cut = stream.try_clone().unwrap();
+            let mut ssl = Ssl::new(&common::server_context()).unwrap();
+            ssl.set_stream(stream).unwrap();
+            ssl.set_accept_state();
+            ssl.read(&mut [0; 1]).unwrap();
+            ssl.write(b"partial").unwrap();
+            cut.shutdown(std::net::Shutdown::Write).unwrap();
+            ssl
+        });
+        let mut bio = to(address, SslBio::new_buffer_ssl_connect(&common::client_context()).unwrap());
+        bio.do_handshake().unwrap();
+        bio.write(b"x").unwrap();
+        bio.flush().unwrap();
+        let kept = server.join().unwrap();
+        let mut buf = [0; 64];
+        let mut step = |bio: &mut SslBio| if lines { bio.gets(&mut buf) } else { bio.read(&mut buf) };
+        assert_eq!(step(&mut bio).unwrap(), 7);
+        let error = Error::from(step(&mut bio).unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "lines: {lines}");
+        drop(kept);
+    }
+}

@@ -11,9 +11,9 @@ use super::descriptor::disown_lost_socket;
 use super::handle::BioRef;
 use super::object::{BioRetry, RetryReason, flush};
 use super::ssl::{SslBio, SslBioRef, done, enter};
-use crate::error::{self, Error, ErrorKind, SslError};
+use crate::error::{self, Error, ErrorKind, ErrorStack, Reason, SslError};
 use crate::ffi::strings;
-use crate::ssl::{Phase, ShutdownResult, ShutdownState, SslRef};
+use crate::ssl::{Phase, ShutdownResult, ShutdownState, SslRef, State};
 
 impl SslBioRef {
     /// Connects the transport where that is still to be done, and shakes hands, or goes on with it.
@@ -244,6 +244,8 @@ impl SslBioRef {
         let (_, ssl) = self.parts()?;
         self.transport().map_or(Ok(()), |transport| transport.may_reset(CALL))?;
         let (top, dead) = (self.as_ptr(), self.ssl()?.is_poisoned());
+        // SAFETY: the object is live.
+        unsafe { State::of(ssl) }.map(|state| state.missed().take());
         error::clear();
         // SAFETY: the chain and its object are live and borrowed for writing.
         let cleared = unsafe {
@@ -280,6 +282,7 @@ impl SslBioRef {
         }
         let connecting = self.transport().is_some_and(BioRef::is_connecting);
         let ssl: &mut SslRef = self.ssl_mut().map_err(SslError::refused)?;
+        let raw = ssl.as_ptr();
         let mut unsupported = None;
         let moved = ssl.call_judged(
             name,
@@ -298,6 +301,10 @@ impl SslBioRef {
                 // SAFETY: as above.
                 unsafe { disown_lost_socket(top) };
                 if ret != UNSUPPORTED {
+                    if ret > 0 && phase == Phase::Data && !error::is_empty() {
+                        // SAFETY: the object is live.
+                        unsafe { keep_missed(raw) };
+                    }
                     return ret;
                 }
                 // A filter cannot do it: the connection knows nothing of that.
@@ -305,7 +312,12 @@ impl SslBioRef {
                 1
             },
             // SAFETY: the chain and its object are live, and borrowed for writing.
-            |ssl, ret| unsafe { judge(top, ssl, ret) },
+            |ssl, ret| unsafe {
+                match judge(top, ssl, ret) {
+                    sys::SSL_ERROR_SSL | sys::SSL_ERROR_SYSCALL if tell_missed(ssl) => sys::SSL_ERROR_SSL,
+                    code => code,
+                }
+            },
         );
         if let (Err(error), Some(transport)) = (&moved, self.transport_mut()) {
             error.error().into_iter().for_each(|error| transport.forget_refused(error.stack()));
@@ -392,6 +404,36 @@ impl Write for SslBio {
 
 /// What BIO functions answer that the BIO does not have.
 const UNSUPPORTED: c_int = -2;
+
+/// Keeps the failure of a connection that a filter before it does not tell yet.
+///
+/// # Safety
+///
+/// The object is live.
+unsafe fn keep_missed(ssl: *mut sys::SSL) {
+    // SAFETY: by this function's contract.
+    let Some(state) = (unsafe { State::of(ssl) }) else { return };
+    let stack = ErrorStack::drain();
+    let of_tls = |reason: &Reason| reason.library_code() == ext::ERR_LIB_SSL;
+    if stack.root().is_some_and(of_tls) {
+        state.missed().get_or_insert(stack);
+    }
+}
+
+/// Puts what was kept before what is in the error queue, and says whether there was something.
+///
+/// # Safety
+///
+/// The object is live.
+unsafe fn tell_missed(ssl: *mut sys::SSL) -> bool {
+    // SAFETY: by this function's contract.
+    let missed = unsafe { State::of(ssl) }.and_then(|state| state.missed().take());
+    let Some(missed) = missed else { return false };
+    let later = ErrorStack::drain();
+    missed.restore();
+    later.restore();
+    true
+}
 
 /// What SSL_get_error says of a call on a chain: the BIO on top may wait for something of its own.
 ///

@@ -63,7 +63,7 @@ pub(crate) use status::{staple, staple_all};
 
 use crate::context::SslContextRef;
 use crate::error::{Error, ErrorKind};
-use state::State;
+pub(crate) use state::State;
 
 // `Send`: an SSL has no tie to a thread (SSL_MODE_ASYNC, which has one, has no safe setter), and the callbacks and
 // channels that this crate puts inside are `Send`. `Sync`: the methods on `&SslRef` only read, which C allows from

@@ -9,7 +9,7 @@ use super::SslRef;
 use super::callbacks::SslCallbacks;
 use super::guard::Pledge;
 use crate::context::{Callbacks, SslContext, SslContextRef};
-use crate::error::{Error, ErrorKind, OcspRefusal, VerifyFailure};
+use crate::error::{Error, ErrorKind, ErrorStack, OcspRefusal, VerifyFailure};
 use crate::ffi::ex_data::Slot;
 
 static SLOT: Slot<sys::SSL, State> = Slot::new();
@@ -33,6 +33,8 @@ pub(crate) struct State {
     role: AtomicU8,
     poisoned: AtomicBool,
     story: Mutex<Option<Error>>,
+    /// Why the connection failed under a filter that had bytes to give all the same.
+    missed: Mutex<Option<ErrorStack>>,
     refusal: Mutex<Option<VerifyFailure>>,
     /// A verify callback accepted what OpenSSL refused of the chain that is being verified.
     overruled: AtomicBool,
@@ -73,6 +75,11 @@ impl State {
     pub(crate) unsafe fn of<'a>(ssl: *const sys::SSL) -> Option<&'a Self> {
         // SAFETY: `create` sets the value once for the life of the object and nobody replaces it.
         unsafe { SLOT.get(ssl) }
+    }
+
+    /// Where a failure is kept that the call in which it came did not tell.
+    pub(crate) fn missed(&self) -> MutexGuard<'_, Option<ErrorStack>> {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state of an object that is made if it is not there yet.

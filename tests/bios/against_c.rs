@@ -74,7 +74,8 @@ unsafe fn links(bio: *mut sys::BIO) -> impl Iterator<Item = *mut sys::BIO> {
 ///
 /// `bio` is live.
 unsafe fn who_waits(bio: *mut sys::BIO) -> *mut sys::BIO {
-    let silent = [ext::BIO_TYPE_BUFFER, ext::BIO_TYPE_LINEBUFFER, ext::BIO_TYPE_NULL_FILTER];
+    let silent =
+        [ext::BIO_TYPE_BUFFER, ext::BIO_TYPE_LINEBUFFER, ext::BIO_TYPE_NULL_FILTER, ext::BIO_TYPE_BASE64];
     // SAFETY: live BIOs of the chain.
     unsafe {
         links(bio)

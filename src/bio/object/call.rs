@@ -94,10 +94,11 @@ impl BioRef {
 
     /// What the operation waits for, also where filters of OpenSSL's kept that to themselves: then this BIO tells it too.
     pub(in crate::bio) fn waits(&mut self) -> Option<BioRetry> {
+        const SILENT: [BioType; 4] =
+            [BioType::BUFFER, BioType::LINEBUFFER, BioType::NULL_FILTER, BioType::BASE64];
         let silent = |link: &&Self| {
             let kind = link.method_type();
-            matches!(kind, BioType::BUFFER | BioType::LINEBUFFER | BioType::NULL_FILTER)
-                && !link.should_retry()
+            SILENT.contains(&kind) && !link.should_retry()
         };
         let retry = self.links().find(|link| !silent(link))?.retry()?;
         if !self.should_retry() {
