@@ -39,7 +39,7 @@ fn ours(tcp: TcpStream) -> Connected<TcpStream> {
 }
 
 #[test]
-fn a_cut_connection_is_a_clean_end_there_and_an_error_here() {
+fn a_cut_connection_is_a_clean_end_there_before_openssl_4_and_unexpected_eof_here() {
     let cut = |mut connected: Connected<TcpStream>| {
         connected.write_all(b"half").unwrap();
         connected.channel().shutdown(Shutdown::Write).unwrap();
@@ -47,8 +47,10 @@ fn a_cut_connection_is_a_clean_end_there_and_an_error_here() {
     };
     let mut read = Vec::new();
     let (tcp, thread) = server(&pki().localhost, cut);
-    theirs(tcp).read_to_end(&mut read).unwrap();
-    assert_eq!(read, b"half");
+    let end = theirs(tcp).read_to_end(&mut read).map_err(|error| error.kind());
+    // The version that runs. From 4 on libssl does not need the stream to know that it ended.
+    let wanted = if openssl::version::number() >> 28 < 4 { Ok(read.len()) } else { Err(IoKind::Other) };
+    assert_eq!((end, read.as_slice()), (wanted, &b"half"[..]));
     thread.join().unwrap();
 
     read.clear();
