@@ -31,7 +31,7 @@ use index::{Index, shown};
 use names::{AREAS, Name, NotNeeded, repeated};
 use source::Source;
 
-static INDEX: LazyLock<Index> = LazyLock::new(|| Index::of(&Source::read(root())));
+static INDEX: LazyLock<Index> = LazyLock::new(|| Index::of(&Source::read(root(), false)));
 
 static NAMES: LazyLock<Vec<Name>> = LazyLock::new(|| names::names(root()));
 

@@ -68,6 +68,7 @@ impl Index {
     fn add(&mut self, path: &[String], page: &[String], item: &Item, member: Option<&Item>) {
         let found = member.unwrap_or(item);
         let mut path = path.join("::");
+        let of_type = format!("{}@crate::{path}", item.kind);
         let (name, folders) = page.split_last().map_or(("", page), |(name, rest)| (name.as_str(), rest));
         let folders: String = folders.iter().map(|folder| format!("{folder}/")).collect();
         let mut url = format!("https://docs.rs/libssl/latest/libssl/{folders}{}.{name}.html", item.kind);
@@ -81,7 +82,7 @@ impl Index {
             "associatedconstant" | "constant" => "const",
             kind => kind,
         };
-        let link = format!("{namespace}@crate::{path}");
+        let link = if found.of_trait { of_type } else { format!("{namespace}@crate::{path}") };
         let target = Target { path: path.clone(), link, url, item: found.clone() };
         // A method of the type and one of a trait may have the same name, as `flush` has.
         let known = self.targets.entry(path).or_insert(target);

@@ -14,6 +14,8 @@ pub struct Item {
     /// As rustdoc calls it: `struct`, `fn`, `method`, `associatedconstant`, …
     pub kind: &'static str,
     pub public: bool,
+    /// It implements a trait's: rustdoc links to the type alone.
+    pub of_trait: bool,
     pub aliases: Vec<String>,
     /// The documentation names a page of C's manual.
     pub cites_c: bool,
@@ -35,6 +37,7 @@ impl Item {
             name: name.to_string(),
             kind,
             public: matches!(vis, Visibility::Public(_)),
+            of_trait: false,
             aliases: Vec::new(),
             cites_c: false,
             calls: BTreeSet::new(),
@@ -86,7 +89,8 @@ pub fn calls(body: &syn::Block) -> BTreeSet<String> {
     calls.0
 }
 
-fn words(tokens: TokenStream, found: &mut BTreeSet<String>) {
+/// All words in tokens.
+pub fn words(tokens: TokenStream, found: &mut BTreeSet<String>) {
     for token in tokens {
         match token {
             TokenTree::Ident(word) => drop(found.insert(word.to_string())),

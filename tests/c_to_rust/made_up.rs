@@ -16,7 +16,7 @@ fn index(name: &str, lib: &str, inner: &str) -> Index {
     fs::write(root.join("src/lib.rs"), lib).unwrap();
     fs::write(root.join("src/ssl/mod.rs"), "mod inner;\npub use inner::*;\n").unwrap();
     fs::write(root.join("src/ssl/inner.rs"), inner).unwrap();
-    Index::of(&Source::read(&root))
+    Index::of(&Source::read(&root, false))
 }
 
 fn name(name: &str) -> Name {

@@ -8,7 +8,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::{Attribute, ImplItem, Item as Syntax, Visibility};
 
 use super::expand::Rules;
-use super::item::{Item, calls, last};
+use super::item::{Item, calls, last, words};
 
 /// A module, with what stands in it.
 #[derive(Default)]
@@ -31,12 +31,15 @@ pub struct Source {
     pub modules: Vec<Module>,
     impls: Vec<(usize, Vec<String>, Vec<Item>)>,
     macros: HashMap<(PathBuf, String), Rules>,
+    /// What is behind a feature of the crate counts too.
+    features: bool,
 }
 
 impl Source {
-    /// Reads the crate from its `lib.rs` on.
-    pub fn read(root: &Path) -> Self {
-        let mut source = Self { modules: vec![Module::default()], impls: Vec::new(), macros: HashMap::new() };
+    /// Reads the crate from its `lib.rs` on, with or without what is behind its features, which docs.rs does not show.
+    pub fn read(root: &Path, features: bool) -> Self {
+        let (impls, macros) = (Vec::new(), HashMap::new());
+        let mut source = Self { modules: vec![Module::default()], impls, macros, features };
         let file = root.join("src/lib.rs");
         source.file(0, &file, &root.join("src"));
         source.attach();
@@ -98,13 +101,24 @@ impl Source {
             }
             _ => {}
         }
-        if !hidden(attributes(&item)) {
+        if !self.hides(attributes(&item)) {
             self.modules[module].items.push(found);
         }
     }
 
+    /// Whether an item is for tests alone, or behind a feature of the crate that is not asked for.
+    fn hides(&self, attrs: &[Attribute]) -> bool {
+        attrs.iter().filter(|attr| attr.path().is_ident("cfg")).any(|attr| {
+            let syn::Meta::List(list) = &attr.meta else { return false };
+            let mut names = BTreeSet::new();
+            words(list.tokens.clone(), &mut names);
+            let has = |name: &str| names.contains(name);
+            has("test") || has("doctest") || has("feature") && !self.features
+        })
+    }
+
     fn structure(&mut self, module: usize, item: Syntax, file: &Path, folder: &Path) {
-        if hidden(attributes(&item)) {
+        if self.hides(attributes(&item)) {
             return;
         }
         match item {
@@ -178,6 +192,7 @@ impl Source {
                 _ => continue,
             };
             member.public |= of_trait;
+            member.of_trait |= of_trait;
             if of_trait {
                 member.cites_c = false;
                 member.calls.clear();
@@ -366,20 +381,6 @@ fn attributes(item: &Syntax) -> &[Attribute] {
         Syntax::Impl(item) => &item.attrs,
         _ => &[],
     }
-}
-
-/// Whether an item is for tests alone, or behind a feature of the crate, which docs.rs does not show.
-fn hidden(attrs: &[Attribute]) -> bool {
-    attrs.iter().filter(|attr| attr.path().is_ident("cfg")).any(|attr| {
-        let syn::Meta::List(list) = &attr.meta else { return false };
-        let first = list.tokens.clone().into_iter().find_map(|token| match token {
-            TokenTree::Ident(name) => Some(name.to_string()),
-            _ => None,
-        });
-        let condition = list.tokens.to_string();
-        first.is_some_and(|first| ["test", "doctest", "feature"].contains(&first.as_str()))
-            || condition.starts_with("all") && condition.contains("test")
-    })
 }
 
 /// The names that a `use` brings in.
