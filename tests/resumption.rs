@@ -1,11 +1,16 @@
 //! What a connection leaves for others to resume, and who may resume it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 #[path = "resumption/world.rs"]
 mod world;
 
+#[path = "resumption/cache.rs"]
+mod cache;
 #[path = "resumption/terms.rs"]
 mod terms;
+#[path = "resumption/tickets.rs"]
+mod tickets;
 
 use common::*;
 use libssl::ErrorKind;
