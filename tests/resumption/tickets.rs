@@ -185,10 +185,13 @@ fn a_panic_over_keys_goes_on_in_the_handshake() {
     }
 }
 
+/// What became of a ticket, and the data in it.
+type Seen = (TicketStatus, Option<Vec<u8>>);
+
 #[test]
 fn a_ticket_carries_data_of_the_application() {
     for version in VERSIONS {
-        let seen: Arc<Mutex<Vec<(TicketStatus, Option<Vec<u8>>)>>> = Arc::default();
+        let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let log = seen.clone();
         let mut builder = only(server_builder(), version);
         builder
