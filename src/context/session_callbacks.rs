@@ -111,7 +111,7 @@ impl SslContextBuilderRef {
     /// With `None`, and with a session of another number, the server makes a full handshake.
     ///
     /// The handshake waits for the answer: libssl has no way to suspend it here. A store that is slow is asked from a
-    /// [ClientHello callback](Self::set_client_hello_callback), which can suspend, and remembered for this one.
+    /// [ClientHello callback](Self::set_client_hello_cb), which can suspend, and remembered for this one.
     ///
     /// What was made elsewhere counts if it bears the name of this context's
     /// [sessions](Self::set_session_id_context), and as it says whom it verified: whoever writes to the store can be any
