@@ -19,6 +19,10 @@ type New = Arc<dyn Fn(&SslRef, SslSession) + Send + Sync>;
 type Get = Arc<dyn Fn(&SslRef, &[u8]) -> Option<SslSession> + Send + Sync>;
 type Remove = Arc<dyn Fn(&SslSession) + Send + Sync>;
 
+/// As C declares the callbacks.
+type NewFn = unsafe extern "C" fn(*mut sys::SSL, *mut sys::SSL_SESSION) -> c_int;
+type RemoveFn = unsafe extern "C" fn(*mut sys::SSL_CTX, *mut sys::SSL_SESSION);
+
 #[derive(Clone, Default)]
 pub(super) struct Closures {
     new: Option<New>,
@@ -84,7 +88,9 @@ impl SslContextBuilderRef {
             _ => {}
         }
         self.update_callbacks(|callbacks| callbacks.client_sessions = cache.cloned())?;
-        self.watch_sessions();
+        if had || cache.is_some() {
+            self.watch_sessions();
+        }
         Ok(())
     }
 
@@ -149,26 +155,42 @@ impl SslContextBuilderRef {
         F: Fn(&SslSession) + Send + Sync + 'static,
     {
         self.update_callbacks(|callbacks| callbacks.sessions.remove = Some(Arc::new(callback)))?;
-        self.watch_removals();
+        self.watch_sessions();
         Ok(())
     }
 
+    /// Has C tell what somebody wants to know. A server keeps more sessions than it would where anybody asks of their end.
     fn watch_sessions(&mut self) {
-        // SAFETY: the context is live and borrowed for writing; the trampoline finds its closure in the context.
-        unsafe { sys::SSL_CTX_sess_set_new_cb(self.as_ptr(), Some(new_session)) };
-        self.watch_removals();
+        // SAFETY: the context is live, and nobody changes its settings meanwhile.
+        let callbacks = unsafe { Callbacks::of_context(self.as_ptr()) }.unwrap_or_default();
+        let keeps = callbacks.client_sessions.is_some();
+        let new = keeps || callbacks.sessions.new.is_some();
+        let remove = keeps || callbacks.sessions.remove.is_some();
+        // SAFETY: the context is live and borrowed for writing; the trampolines find their closures in the context.
+        unsafe {
+            if new || !self.has_foreign_new_callback() {
+                sys::SSL_CTX_sess_set_new_cb(self.as_ptr(), new.then_some(new_session as _));
+            }
+            if remove || !self.has_foreign_remove_callback() {
+                sys::SSL_CTX_sess_set_remove_cb(self.as_ptr(), remove.then_some(remove_session as _));
+            }
+        }
     }
 
-    fn watch_removals(&mut self) {
-        // SAFETY: as above.
-        let wanted = unsafe { Callbacks::of_context(self.as_ptr()) }.is_some_and(|callbacks| {
-            callbacks.sessions.remove.is_some() || callbacks.client_sessions.is_some()
-        });
-        // A server keeps more sessions than it would where anybody wants to know of their end.
-        if wanted {
-            // SAFETY: as above.
-            unsafe { sys::SSL_CTX_sess_set_remove_cb(self.as_ptr(), Some(remove_session)) };
-        }
+    /// Whether new sessions are told to a callback of C's.
+    fn has_foreign_new_callback(&self) -> bool {
+        let ours: NewFn = new_session;
+        // SAFETY: the context is live, and the call only reads it.
+        let present = unsafe { ext::SSL_CTX_sess_get_new_cb(self.as_ptr()) };
+        present.is_some_and(|present| present as usize != ours as usize)
+    }
+
+    /// Whether the end of sessions is told to a callback of C's.
+    fn has_foreign_remove_callback(&self) -> bool {
+        let ours: RemoveFn = remove_session;
+        // SAFETY: the context is live, and the call only reads it.
+        let present = unsafe { ext::SSL_CTX_sess_get_remove_cb(self.as_ptr()) };
+        present.is_some_and(|present| present as usize != ours as usize)
     }
 }
 

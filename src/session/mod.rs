@@ -8,8 +8,28 @@
 //! crate drives remembers with each session what it was verified by (names, roots, verify mode, pins, callbacks, the
 //! client's own certificate), and a connection with other settings makes a full handshake in its place.
 //!
-//! A client from [`SslContext::client`] keeps sessions by itself, in a [`ClientSessionCache`].
+//! A client from [`SslContext::client`] keeps sessions by itself, in a [`ClientSessionCache`]. A server does, too: in tickets,
+//! whose keys are [`TicketKeys`], and in a cache of libssl's, or [elsewhere].
 //!
+//! ```no_run
+//! use std::net::TcpStream;
+//!
+//! use libssl::{Ssl, SslContext};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let context = SslContext::client()?.build();
+//! for _ in 0..2 {
+//!     let mut ssl = Ssl::new(&context)?;
+//!     ssl.set_server_name("example.org")?;
+//!     ssl.set_resumption_label("443")?; // other ports have sessions of their own
+//!     let connected = ssl.connect(TcpStream::connect("example.org:443")?)?;
+//!     println!("{}", connected.ssl().session_reused()); // true, the second time
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [elsewhere]: crate::SslContextBuilderRef::set_get_session_callback
 //! [`SslRef::session`]: crate::SslRef::session
 //! [`SslRef::set_session`]: crate::SslRef::set_session
 //! [`SslContext::client`]: crate::SslContext::client

@@ -221,8 +221,10 @@ impl ParkedSession {
     }
 
     fn give_to(&self, copy: &mut Ssl) -> Result<(), Error> {
+        // A session of its own: a handshake that resumes writes to it, without a lock.
+        let session = self.session.dup()?;
         // SAFETY: the copy is live and borrowed for writing, and takes a reference of its own.
-        unsafe { set_session(copy.as_ptr(), self.session.as_ptr(), self.method) }
+        unsafe { set_session(copy.as_ptr(), session.as_ptr(), self.method) }
     }
 }
 

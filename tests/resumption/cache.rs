@@ -93,6 +93,7 @@ fn the_switch_turns_it_off() {
         assert!(builder.client_session_cache().is_some());
         builder.set_client_session_cache(None).unwrap();
         assert_eq!(builder.session_cache_mode(), mode);
+        assert!(!builder.has_new_session_callback() && !builder.has_remove_session_callback());
         let (client, server) = (builder.build(), server_of(version));
         assert!(client.client_session_cache().is_none());
         for _ in 0..3 {
