@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use libssl::context::{TicketDecision, TicketKeyAnswer, TicketKeyQuestion, TicketStatus};
+use libssl::context::{SslOptions, TicketDecision, TicketKeyAnswer, TicketKeyQuestion, TicketStatus};
 use libssl::session::{TicketKey, TicketKeys};
 use libssl::{ErrorKind, ProtocolVersion, Ssl, SslContext, SslContextBuilder};
 
@@ -311,4 +311,49 @@ fn nobody_but_a_server_of_tls_1_3_sends_more_tickets() {
     let met = Met::by(&client_of(ProtocolVersion::TLS1_2), &server_of(ProtocolVersion::TLS1_2));
     let mut server = met.server.into_parts_discarding().ssl;
     assert_eq!(server.new_session_ticket().unwrap_err().kind(), ErrorKind::NotReady);
+}
+
+/// The client resumes by a number, which others may do at the same time, and takes a ticket for that.
+#[test]
+fn a_session_that_others_have_keeps_the_data_that_it_has() {
+    let version = ProtocolVersion::TLS1_2;
+    let made = Arc::new(AtomicUsize::new(0));
+    let counter = made.clone();
+    let mut builder = only(server_builder(), version);
+    builder
+        .set_session_ticket_callbacks(
+            move |_| Some(counter.fetch_add(1, Ordering::Relaxed).to_string().into_bytes()),
+            |_, ticket| match ticket.status() {
+                TicketStatus::Success | TicketStatus::SuccessRenew => TicketDecision::UseRenew,
+                _ => TicketDecision::IgnoreRenew,
+            },
+        )
+        .unwrap();
+    let (client, server) = (client_without_cache(version), builder.build());
+    let mut first = client_ssl(&client);
+    first.set_options(SslOptions::NO_TICKET);
+    let numbered = Met::with(first, &server).client.ssl().session().unwrap().unwrap();
+    assert!(!numbered.has_ticket() && !numbered.id().is_empty());
+    assert_eq!(made.load(Ordering::Relaxed), 0);
+    for _ in 0..3 {
+        let mut ssl = client_ssl(&client);
+        ssl.set_session(&numbered).unwrap();
+        let met = Met::with(ssl, &server);
+        assert!(met.reused());
+        assert_eq!(met.server.ssl().session().unwrap().unwrap().ticket_appdata(), None);
+        let ticket = met.client.ssl().session().unwrap().unwrap();
+        assert!(ticket.has_ticket());
+
+        let before = made.load(Ordering::Relaxed);
+        let mut ssl = client_ssl(&client);
+        ssl.set_session(&ticket).unwrap();
+        let met = Met::with(ssl, &server);
+        assert!(met.reused());
+        let own = met.server.ssl().session().unwrap().unwrap();
+        assert_eq!(
+            own.ticket_appdata(),
+            Some(before.to_string().as_bytes()),
+            "that one is the connection's own"
+        );
+    }
 }
