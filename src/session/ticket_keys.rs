@@ -14,7 +14,7 @@ const CALL: &str = "SSL_CTX_set_tlsext_ticket_key_evp_cb";
 ///
 /// Whoever has them reads every connection of TLS 1.2 and earlier whose ticket they made, and can be any client.
 #[derive(Clone, PartialEq, Eq)]
-pub struct TicketKey([u8; Self::LEN]);
+pub struct TicketKey(Box<[u8; Self::LEN]>); // in one place: what is moved leaves nothing behind
 
 impl TicketKey {
     /// How many bytes they have.
@@ -28,8 +28,8 @@ impl TicketKey {
     ///
     /// [`ErrorKind::Refused`] if there are none.
     pub fn generate() -> Result<Self, Error> {
-        let mut key = Self([0; Self::LEN]);
-        LibContext::default().random_bytes(&mut key.0)?;
+        let mut key = Self(Box::new([0; Self::LEN]));
+        LibContext::default().random_bytes(&mut *key.0)?;
         Ok(key)
     }
 
@@ -37,7 +37,7 @@ impl TicketKey {
     /// [`SSL_CTX_set_tlsext_ticket_keys(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_ticket_key_cb/) takes
     /// them, and web servers in a file of 80 bytes.
     pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
-        Self(*bytes)
+        Self(Box::new(*bytes))
     }
 
     /// As [`from_bytes`](Self::from_bytes), of a slice.
@@ -76,7 +76,7 @@ impl TicketKey {
 
 impl Drop for TicketKey {
     fn drop(&mut self) {
-        wipe(&mut self.0);
+        wipe(&mut *self.0);
     }
 }
 
