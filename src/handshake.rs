@@ -150,6 +150,12 @@ impl Ssl {
     /// Only an object that never shook hands begins as a client or as a server.
     fn prepare(&mut self, call: Call) -> Result<(), Error> {
         let (name, role) = match call {
+            // libssl holds what it was given: other data would vanish in its place.
+            Call::DoHandshake if self.is_writing() => {
+                return Err(
+                    Error::new(ErrorKind::NotReady, call.name()).with_detail("a write is not finished")
+                );
+            }
             Call::DoHandshake => return Ok(()),
             Call::Connect => (call.name(), Role::Client),
             Call::Accept => (call.name(), Role::Server),

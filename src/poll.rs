@@ -52,6 +52,16 @@ impl<C: Channel + AsFd> Handshake<C> {
     }
 }
 
+/// What poll(2) is to wait for, for a loop of one's own: `POLLIN` or `POLLOUT`. `None` for what is not the channel's to give,
+/// such as a callback's answer.
+pub fn events(want: Want) -> Option<libc::c_short> {
+    match want {
+        Want::Read | Want::Accept => Some(libc::POLLIN),
+        Want::Write | Want::Connect => Some(libc::POLLOUT),
+        _ => None,
+    }
+}
+
 /// Waits until the channel behind `fd` can give what a suspended call [wants](crate::Connected::wants), or is broken,
 /// which the next call will tell. `Ok(false)` says that the `deadline` has passed; `None` waits for ever.
 ///
@@ -73,10 +83,8 @@ impl<C: Channel + AsFd> Handshake<C> {
 /// Those of poll(2); [`InvalidInput`](io::ErrorKind::InvalidInput) for what is not the channel's to give, such as a
 /// callback's answer.
 pub fn wait(fd: &impl AsFd, want: Want, deadline: Option<Instant>) -> io::Result<bool> {
-    let events = match want {
-        Want::Read | Want::Accept => libc::POLLIN,
-        Want::Write | Want::Connect => libc::POLLOUT,
-        _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("no descriptor gives {want}"))),
+    let Some(events) = events(want) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("no descriptor gives {want}")));
     };
     let mut entry = libc::pollfd { fd: fd.as_fd().as_raw_fd(), events, revents: 0 };
     loop {

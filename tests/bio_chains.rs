@@ -9,11 +9,16 @@ mod common;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use commands::{Files, s_server};
-use libssl::bio::{self, Bio, BioType, Existing, IpFamily, RetryReason, SendBio, SocketFlags, SslBio};
+use libssl::bio::{
+    self, Bio, BioOperation, BioType, BioVerdict, Existing, IpFamily, RetryReason, SendBio, SocketFlags,
+    SslBio,
+};
 use libssl::context::{ProtocolVersion, SslOptions};
 use libssl::ssl::ShutdownResult;
 use libssl::{Error, ErrorKind, Role, Ssl, SslContext, SslContextRef, SslMethod, VerifyError, Want, poll};
@@ -327,6 +332,10 @@ fn a_connect_bio_tells_its_settings() {
         assert_eq!(udp.recv(&mut buf).unwrap(), 8);
     }
     let mut socket = Bio::new_socket(common::tcp_pair().0).unwrap();
+    // Flags with which the system reads the bytes later, or which C does not know.
+    for flags in [0x400_0000, libc::MSG_OOB, -1] {
+        assert_eq!(socket.set_send_flags(flags).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
     let error = socket.set_send_flags(libc::MSG_NOSIGNAL).err().map(|error| error.kind());
     assert_eq!(error, (!cfg!(ossl400)).then_some(ErrorKind::Unsupported));
 
@@ -376,6 +385,127 @@ fn an_accept_bio_listens_accepts_and_lets_each_connection_go() {
         bio.flush().unwrap();
         assert_eq!(client.join().unwrap().unwrap(), b"served");
         assert!(bio.gets(&mut line).unwrap_err().is_zero_return());
+    }
+}
+
+/// C would close it, and go on to use its number in the datagram BIO.
+#[cfg(ossl320)]
+#[test]
+fn a_bio_that_is_connected_for_datagrams_is_not_reset() {
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for front in [None, Some(Bio::null_filter().unwrap())] {
+        let mut bio = Bio::new_connect(&udp.local_addr().unwrap().to_string()).unwrap();
+        bio.set_datagram(true).unwrap();
+        bio.reset().ok();
+        bio.do_connect().unwrap();
+        if let Some(mut front) = front {
+            front.push(bio);
+            bio = front;
+        }
+        assert_eq!(bio.reset().unwrap_err().kind(), ErrorKind::InvalidInput);
+        let fd = bio.descriptor();
+        assert_eq!(bio.dgram_bio_mut().unwrap().descriptor(), fd);
+        bio.set_nbio(true).unwrap();
+        // SAFETY: a live BIO. C resets it all the same.
+        unsafe { openssl_sys_ext::BIO_reset(bio.find_type(BioType::CONNECT).unwrap().as_ptr()) };
+        assert!(bio.dgram_bio_mut().is_none());
+        assert_eq!(bio.set_nbio(true).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+}
+
+/// It connects to two addresses, of which the first refuses, and has no descriptor left for the second: the number of the
+/// first one's socket is not its own any more. The limit is a process's, so this runs in another one.
+#[test]
+fn a_socket_that_is_closed_already_is_not_closed_again() {
+    const CHILD: &str = "LIBSSL_TEST_NO_DESCRIPTORS";
+    const NAME: &str = "a_socket_that_is_closed_already_is_not_closed_again";
+    if std::env::var_os(CHILD).is_none() {
+        let test = std::env::current_exe().unwrap();
+        let output =
+            std::process::Command::new(test).args(["--exact", NAME]).env(CHILD, "1").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
+    let limit = |count| {
+        let limit = libc::rlimit { rlim_cur: count, rlim_max: 1024 };
+        // SAFETY: reads the local.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+    };
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut bio = Bio::connector().unwrap();
+    bio.set_conn_port(&port.to_string()).unwrap();
+    bio.set_nbio(true).unwrap();
+    assert_eq!(bio.do_connect().unwrap_err().retry().unwrap().reason(), RetryReason::CONNECT);
+    let fd = bio.descriptor().unwrap();
+    // SAFETY: the BIO has it open.
+    poll::wait(&unsafe { BorrowedFd::borrow_raw(fd) }, Want::Write, None).unwrap();
+    let first = bio.conn_ip_family().unwrap();
+    limit(u64::try_from(fd).unwrap());
+    let error = bio.do_connect().unwrap_err();
+    limit(1024);
+    let error = Error::from(error);
+    if !error.stack().has(openssl_sys_ext::ERR_LIB_BIO, openssl_sys_ext::BIO_R_UNABLE_TO_CREATE_SOCKET) {
+        assert_eq!(first, IpFamily::V4, "the system has no v6, and so only one address: {error}");
+        return;
+    }
+    let mine = std::fs::File::open("/dev/null").unwrap();
+    assert_eq!(mine.as_raw_fd(), fd, "the number is free");
+    assert_eq!(bio.reset().unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert!(mine.metadata().is_ok());
+    // With a socket of its own again, that is closed with the BIO.
+    assert!(bio.do_connect().is_err());
+    let other = bio.descriptor().unwrap();
+    assert_ne!(other, fd);
+    assert!(bio.close_flag());
+    drop(bio);
+    assert!(mine.metadata().is_ok());
+    // SAFETY: asks about a number.
+    assert_eq!(unsafe { libc::fcntl(other, libc::F_GETFD) }, -1);
+}
+
+#[test]
+fn each_filter_that_an_accept_bio_was_given_is_freed() {
+    let gone = Arc::new(AtomicUsize::new(0));
+    let filter = || {
+        let (bio, gone) = (Bio::buffer().unwrap(), Gone(Arc::clone(&gone)));
+        let mut bio = SendBio::new(bio).map_err(|(error, _)| error).unwrap();
+        bio.set_callback(move |_| {
+            let _ = &gone;
+            BioVerdict::Proceed
+        })
+        .unwrap();
+        bio
+    };
+    // One more than C frees.
+    let mut acceptor = Bio::acceptor().unwrap();
+    let mut two = filter().into_bio();
+    two.push(filter().into_bio());
+    let two = SendBio::new(two).map_err(|(error, _)| error).unwrap();
+    assert_eq!(acceptor.set_accept_bios(two).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(gone.load(Ordering::Relaxed), 2);
+    // A callback that lets nothing through, before or after.
+    for over in [false, true] {
+        acceptor
+            .set_callback(move |event| match event.operation {
+                BioOperation::Ctrl { .. } if event.result.is_some() == over => BioVerdict::Refuse(0),
+                _ => BioVerdict::Proceed,
+            })
+            .unwrap();
+        acceptor.set_accept_bios(filter()).unwrap();
+        assert!(acceptor.has_callback());
+    }
+    drop(acceptor);
+    assert_eq!(gone.load(Ordering::Relaxed), 4);
+    assert!(Bio::memory().unwrap().set_accept_bios(filter()).is_err());
+    assert_eq!(gone.load(Ordering::Relaxed), 5);
+}
+
+/// Counts what is gone.
+struct Gone(Arc<AtomicUsize>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -441,10 +571,10 @@ fn a_handshake_over_an_accept_bio_waits_for_the_connection() {
     finish(&mut bio, &mut Vec::new(), |bio| bio.do_handshake());
     bio.write(b"hello").unwrap();
     client.join().unwrap().unwrap().unwrap();
-    // What was accepted is still the chain's, and comes off it whole.
-    let accepted = bio.transport_mut().unwrap().pop_accepted().unwrap();
+    // What was accepted is the chain's.
+    let accepted = bio.transport().unwrap().next().unwrap();
     assert_eq!(accepted.method_type(), BioType::SOCKET);
-    assert!(bio.transport().unwrap().next().is_none());
+    assert!(accepted.next().is_none());
 }
 
 #[test]

@@ -455,6 +455,25 @@ fn c_makes_and_copies_bios_of_a_method_and_each_state_is_dropped_once() {
     assert!(Bio::memory().unwrap().custom_ref::<Queue>().is_none());
 }
 
+/// Lines get a prefix by a filter that asks the next BIO to copy itself into the copy of the filter.
+#[test]
+fn the_state_of_a_method_is_copied_into_bios_of_its_own_type_only() {
+    let alive = Arc::new(AtomicUsize::new(0));
+    let mut bio = Bio::prefix().unwrap();
+    bio.set_prefix(Some(c"> ")).unwrap();
+    bio.push(Bio::custom(Queue::counted(&alive)).unwrap());
+    // SAFETY: the chain is live, and so is its copy, if there is one, which is nobody else's.
+    unsafe {
+        let copy = ext::BIO_dup_chain(bio.as_ptr());
+        if !copy.is_null() {
+            drop(Bio::from_ptr(copy));
+        }
+    }
+    assert_eq!(alive.load(Ordering::Relaxed), 1);
+    assert_eq!(bio.write(b"a\n").unwrap(), 2);
+    assert_eq!(bio.next().unwrap().custom_ref::<Queue>().unwrap().bytes, b"> a\n");
+}
+
 #[test]
 fn an_info_callback_of_c_gets_there() {
     unsafe extern "C" fn info(_: *mut sys::BIO, _: c_int, ret: c_int) -> c_int {
@@ -612,6 +631,28 @@ fn a_connection_waits_for_what_its_method_waits_for() {
     }
 }
 
+/// Its object has BIOs to read and write, but C looks for what is behind the BIO.
+#[test]
+fn a_flush_reaches_no_connection_with_nothing_behind_it() {
+    struct Flushes;
+    impl BioMethod for Flushes {
+        const CLASS: BioType = BioType::FILTER;
+        fn read(&mut self, next: &mut NextBio<'_>, buf: &mut [u8]) -> Result<usize, Stop> {
+            next.read(buf)
+        }
+        fn write(&mut self, next: &mut NextBio<'_>, _: &[u8]) -> Result<usize, Stop> {
+            next.flush().map(|()| 0)
+        }
+    }
+    let memory = || SendBio::new(Bio::memory().unwrap()).map_err(|(error, _)| error).unwrap();
+    let mut bio = SslBio::new_ssl(&common::server_context(), Role::Server).unwrap();
+    bio.ssl_mut().unwrap().set0_rbio(memory());
+    bio.ssl_mut().unwrap().set0_wbio(memory());
+    assert_eq!(Error::from(bio.flush().unwrap_err()).kind(), ErrorKind::NoTransport);
+    let mut bio = bio.behind(Bio::custom(Flushes).unwrap()).unwrap();
+    assert!(bio.write(b"x").is_err());
+}
+
 #[test]
 fn a_filter_before_a_connection_moves_nothing_before_the_peer_is_known() {
     /// Writes through whenever it gets to.
@@ -710,6 +751,37 @@ fn many_datagrams_go_one_after_another() {
     assert_eq!(done, 3);
     assert_eq!(messages.iter().map(|message| message.data_len).collect::<Vec<_>>(), [2, 2, 2]);
     assert_eq!(data.map(|data| [data[0], data[1]]), [*b"ab", *b"cd", *b"ef"]);
+}
+
+#[cfg(ossl320)]
+#[test]
+fn datagrams_that_a_callback_refuses_do_not_go() {
+    use libssl::bio::{BioOperation, BioVerdict};
+
+    for panics in [false, true] {
+        let mut data = *b"ab";
+        let mut message = sys::BIO_MSG {
+            data: data.as_mut_ptr().cast(),
+            data_len: 2,
+            peer: ptr::null_mut(),
+            local: ptr::null_mut(),
+            flags: 0,
+        };
+        let mut bio = Bio::custom(Queue::default()).unwrap();
+        bio.set_callback(move |event| match event.operation {
+            BioOperation::Sendmmsg | BioOperation::Recvmmsg if panics => panic!("on purpose"),
+            BioOperation::Sendmmsg | BioOperation::Recvmmsg => BioVerdict::Refuse(-1),
+            _ => BioVerdict::Proceed,
+        })
+        .unwrap();
+        let (list, stride, mut done) = (&raw mut message, size_of::<sys::BIO_MSG>(), 0);
+        // SAFETY: a live BIO and one live message.
+        unsafe {
+            assert_eq!(sys::BIO_sendmmsg(bio.as_ptr(), list, stride, 1, 0, &mut done), 0);
+            assert_eq!(sys::BIO_recvmmsg(bio.as_ptr(), list, stride, 1, 0, &mut done), 0);
+        }
+        assert!(bio.custom_ref::<Queue>().unwrap().bytes.is_empty());
+    }
 }
 
 /// The type of what a chain answers is in the tests above; this keeps it named.

@@ -18,6 +18,8 @@ mod filters;
 mod memory;
 #[path = "bios/pairs.rs"]
 mod pairs;
+#[path = "bios/sockets.rs"]
+mod sockets;
 #[path = "bios/transports.rs"]
 mod transports;
 #[path = "bios/values.rs"]

@@ -11,13 +11,14 @@ use std::io::Read;
 use std::sync::mpsc;
 
 use common::identities::{Ca, named};
-use common::{Duplex, Made, Side, identity, pki, shake};
+use common::{Duplex, Made, Side, client_ssl, connected, duplex, identity, pki, shake, shake_over};
 use libssl::context::{
     CertificateDecision, ClientHello, ClientHelloDecision, ClientVerification, Identity, ServerNameDecision,
     ServerNameView, SslVerifyMode, TrustAnchors,
 };
 use libssl::x509::X509;
-use libssl::{Alert, Connected, ErrorKind, SslContext, SslContextBuilder, VerifyError};
+use libssl::{Alert, Connected, ErrorKind, Ssl, SslContext, SslContextBuilder, VerifyError};
+use openssl_sys as sys;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, PKCS_ECDSA_P256_SHA256};
 use support::{VERSIONS, Version, assert_works, inner, read_now};
 
@@ -214,7 +215,7 @@ fn a_client_chooses_by_the_cas_that_the_server_names() {
             let mut server = version.server_builder();
             server.verify_clients(ClientVerification::Require, TrustAnchors::Pem(ca.as_bytes())).unwrap();
             let client = choosing_client(version, &[&pki().client, &of_other]);
-            let (_client, server) = common::connected(&client, &server.build());
+            let (_client, server) = connected(&client, &server.build());
             assert_eq!(shown(&server), Some(expected.der.clone()), "{version:?}");
         }
     }
@@ -267,7 +268,7 @@ fn a_client_without_an_identity_that_suits_shows_nothing() {
     for version in VERSIONS {
         let client = choosing_client(version, &[&pki().unknown_issuer]);
         let server = server(version, ClientVerification::Request).build();
-        let (_client, server) = common::connected(&client, &server);
+        let (_client, server) = connected(&client, &server);
         assert_eq!(shown(&server), None);
     }
 }
@@ -328,5 +329,38 @@ fn a_connection_is_not_switched_to_a_context_that_demands_more_of_its_clients() 
             let expected = if allowed { Ok(()) } else { Err(ErrorKind::InvalidInput) };
             assert_eq!(told.recv().unwrap(), expected, "{first:?} by_hello={by_hello}");
         }
+    }
+}
+
+/// libssl compares only what sessions are said to belong to, which all objects of a context share.
+#[test]
+fn a_demand_made_on_one_object_is_not_met_by_a_session_of_another() {
+    for version in VERSIONS {
+        let server_context = version.server_builder().build();
+        let client_context = client(version, Shows::Nothing);
+        let (mut client, mut server) = connected(&client_context, &server_context);
+        assert_works(&mut client, &mut server);
+        // SAFETY: the object is live; the reference is ours (get1), and given up below.
+        let session = unsafe { openssl_sys_ext::SSL_get1_session(client.ssl().as_ptr()) };
+        drop((client, server));
+        for demands in [false, true] {
+            let client = client_ssl(&client_context);
+            // SAFETY: both are live; C takes a reference of its own.
+            assert_eq!(unsafe { sys::SSL_set_session(client.as_ptr(), session) }, 1);
+            let mut server = Ssl::new(&server_context).unwrap();
+            if demands {
+                server.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT).unwrap();
+            }
+            let (left, right) = duplex();
+
+            let (_client, server) = shake_over(client, left, server, right);
+
+            match server {
+                Ok(server) => assert!(!demands && server.ssl().session_reused(), "{version:?}"),
+                Err(error) => assert!(demands, "{version:?}: {error}"),
+            }
+        }
+        // SAFETY: the reference from above.
+        unsafe { sys::SSL_SESSION_free(session) };
     }
 }

@@ -754,3 +754,12 @@ fn an_identity_is_kept_with_a_context_of_cs() {
     let server = unsafe { SslContext::from_ptr(raw) };
     common::connected(&client_builder().build(), &server);
 }
+
+/// C waits for ever for the end of what it cannot read.
+#[test]
+fn parameters_that_are_no_file_are_refused() {
+    let mut context = port();
+    let error = command(&mut context, "DHParameters", OsStr::new("/")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    assert_queue_is_empty();
+}

@@ -752,7 +752,7 @@ fn the_session_cache_is_as_c_begins_it_and_as_it_is_set() {
     assert_eq!(context.session_cache_size(), 20_480);
     assert_eq!(context.session_timeout(), Duration::from_secs(7200));
 
-    context.set_session_cache_mode(SessionCacheMode::SERVER | SessionCacheMode::NO_INTERNAL_LOOKUP);
+    context.set_session_cache_mode(SessionCacheMode::SERVER | SessionCacheMode::NO_INTERNAL_LOOKUP).unwrap();
     context.set_session_cache_size(7).unwrap();
     context.set_session_timeout(Duration::from_millis(90_500)).unwrap();
 
@@ -787,4 +787,15 @@ fn a_session_belongs_to_the_name_that_its_object_was_given() {
     }
     let mut ssl = Ssl::new(&server_context()).unwrap();
     assert_eq!(ssl.set_session_id_context(&[0; 33]).unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+/// Sessions of clients and of servers lie in one place, where a server finds those that its context has of others.
+#[test]
+fn sessions_of_clients_are_not_kept_where_servers_look() {
+    let mut context = tls();
+    for mode in [SessionCacheMode::CLIENT, SessionCacheMode::CLIENT | SessionCacheMode::SERVER] {
+        assert_eq!(context.set_session_cache_mode(mode).unwrap_err().kind(), ErrorKind::InvalidInput);
+        context.set_session_cache_mode(mode | SessionCacheMode::NO_INTERNAL_STORE).unwrap();
+        context.set_session_cache_mode(mode | SessionCacheMode::NO_INTERNAL_LOOKUP).unwrap();
+    }
 }

@@ -11,8 +11,9 @@ use std::thread;
 
 use common::{
     Duplex, Made, Side, client_builder, client_context, client_ssl, duplex, identity, pki, server_builder,
-    shake_over, unix_pair,
+    server_context, shake_over, unix_pair,
 };
+use libssl::bio::Existing;
 use libssl::context::{
     ClientHelloDecision, ProtocolVersion, ServerNameDecision, SslMethod, SslVerifyMode, TrustAnchors,
 };
@@ -539,4 +540,46 @@ fn buffers_in_which_something_waits_are_kept() {
         }
         assert_eq!(received, sent);
     }
+}
+
+/// C may make a client of an object that Rust had made a server.
+#[test]
+fn an_object_that_c_made_a_client_is_guarded_as_one() {
+    let mut ssl = Ssl::new(&client_context()).unwrap();
+    ssl.set_accept_state();
+    // SAFETY: the object is live, and nobody else uses it.
+    unsafe { sys::SSL_set_connect_state(ssl.as_ptr()) };
+    let (left, _right) = duplex();
+    ssl.set_stream(left).unwrap();
+
+    let error = ssl.write(b"secret").unwrap_err();
+
+    assert_eq!(error.error().map(libssl::Error::kind), Some(ErrorKind::NotReady));
+    assert_eq!(
+        SslRef::do_handshake(&mut ssl).unwrap_err().error().map(libssl::Error::kind),
+        Some(ErrorKind::NoServerName)
+    );
+}
+
+/// libssl holds what a suspended write was given: other data would go out as that.
+#[test]
+fn an_object_with_a_suspended_write_is_not_taken_over_without_it() {
+    let (client, server) = unix_pair();
+    client.set_nonblocking(true).unwrap();
+    let peer = thread::spawn(move || Ssl::new(&server_context()).unwrap().accept(server));
+    let mut ssl = client_ssl(&client_context());
+    ssl.set_stream(client).unwrap();
+    finish(&mut ssl).unwrap();
+    let data = [b'a'; 10_000];
+    while ssl.write(&data).is_ok() {}
+    // Which hides the write from SSL_want.
+    assert_eq!(ssl.read(&mut [0]).unwrap_err().want(), Some(Want::Read));
+
+    let failure = Connected::adopt(ssl).unwrap_err();
+    assert_eq!(failure.kind(), ErrorKind::NotReady);
+    let (_, ssl, _) = failure.into_parts();
+    let error = ssl.do_handshake(Existing).unwrap_err();
+    assert_eq!(libssl::Error::from(error).kind(), ErrorKind::NotReady);
+    // Its end was open until here.
+    peer.join().unwrap().unwrap();
 }

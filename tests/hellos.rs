@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use common::{client_builder, connected, duplex, identity, pki, server_builder, shake, shake_over};
 use libssl::context::{ClientHello, ClientHelloDecision, ProtocolVersion, SslMode, SslVerifyMode};
+use libssl::ocsp::{OcspCheck, StaplePolicy};
 use libssl::{Alert, ErrorKind, Ssl, SslContext, SslContextBuilder, SslMethod};
 
 // Numbers in the protocol.
@@ -198,4 +199,18 @@ fn an_object_is_not_given_a_context_that_demands_more_than_its_first() {
     ] {
         assert_eq!(ssl.set_context(&next).unwrap_err().kind(), ErrorKind::InvalidInput);
     }
+}
+
+#[test]
+fn an_object_keeps_to_what_its_context_says_of_staples() {
+    let judging = || {
+        let mut client = client_builder();
+        client.verify_stapled_responses(StaplePolicy::Always, OcspCheck::new()).unwrap();
+        client.build()
+    };
+    for (first, next) in [(client_builder().build(), judging()), (judging(), client_builder().build())] {
+        let mut ssl = Ssl::new(&first).unwrap();
+        assert_eq!(ssl.set_context(&next).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    Ssl::new(&judging()).unwrap().set_context(&judging()).unwrap();
 }

@@ -9,7 +9,7 @@ use libssl::{Identity, Ssl, SslContext, SslContextBuilder};
 fn host(identity: &Identity) -> Result<SslContextBuilder, libssl::Error> {
     let mut builder = SslContext::server(identity)?; // TLS 1.2 and later; the key is checked against the certificate
     builder.set_session_id_context(b"guide")?;
-    builder.set_session_cache_mode(SessionCacheMode::SERVER);
+    builder.set_session_cache_mode(SessionCacheMode::SERVER)?;
     builder.set_session_cache_size(1000)?;
     builder.set_session_timeout(Duration::from_secs(600))?;
     Ok(builder)

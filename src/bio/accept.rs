@@ -5,9 +5,10 @@ use std::ffi::{CStr, c_char, c_int, c_long};
 use openssl_sys as sys;
 
 use super::connect::{IpFamily, SocketFlags, no_such};
+use super::descriptor::quietly;
 use super::handle::{Bio, BioRef};
 use super::object::{BioType, SendBio};
-use super::ssl::done;
+use super::ssl::{done, enter};
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::compat::sockets;
 use crate::ffi::strings;
@@ -50,7 +51,7 @@ impl Bio {
 /// Settings of the `BIO_s_accept` in a chain. Without one they answer
 /// [`ErrorKind::InvalidInput`], or `None`.
 ///
-/// C's template of a chain for each connection ([`set_accept_bios`](BioRef::set_accept_bios)) takes filters. A server
+/// C's template of a chain for each connection ([`set_accept_bios`](BioRef::set_accept_bios)) takes a filter. A server
 /// makes the connection itself:
 ///
 /// ```no_run
@@ -71,19 +72,25 @@ impl Bio {
 /// ```
 impl BioRef {
     /// Where to listen: a port, or `host:port`, of which the host is a name, an address, or `*`, and a v6 address with a
-    /// port in brackets. The port is a number or a name of a service; 0 lets the system choose.
+    /// port in brackets. The port is a number or a name of a service; 0 lets the system choose. Without a host (`443`,
+    /// `:443`), as with `*`, it is every address of this machine.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] for an empty text, and
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) for one that OpenSSL cannot read.
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) for one that OpenSSL cannot read. The name that was set before
+    /// then stays.
     ///
     /// C: [`BIO_set_accept_name(3)`](https://docs.openssl.org/master/man3/BIO_s_accept/)
     #[doc(alias = "BIO_set_accept_name")]
     pub fn set_accept_name(&mut self, name: &str) -> Result<(), Error> {
         const CALL: &str = "BIO_set_accept_name";
         let name = strings::c_string_not_empty(CALL, "the name", name)?;
+        // C forgets the name that it has before it reads the new one, and would then listen on every address.
+        let mut trial = Bio::acceptor()?;
         // SAFETY: the BIO is live and borrowed for writing; C copies the text.
+        trial.set_accept(CALL, |bio| unsafe { sockets::BIO_set_accept_name(bio, name.as_ptr()) })?;
+        // SAFETY: as above.
         self.set_accept(CALL, |bio| unsafe { sockets::BIO_set_accept_name(bio, name.as_ptr()) })
     }
 
@@ -156,29 +163,42 @@ impl BioRef {
     pub fn bind_mode(&self) -> Option<SocketFlags> {
         let bio = self.first_of(BioType::ACCEPT)?;
         // SAFETY: the BIO is live, and the call only reads it.
-        let mode = unsafe { sockets::BIO_get_bind_mode(bio) };
+        let mode = enter(|| unsafe { sockets::BIO_get_bind_mode(bio) });
         c_int::try_from(mode).ok().map(SocketFlags::from_bits_retain)
     }
 
-    /// A chain of filters that is copied for each connection, to hang before its socket.
+    /// A filter that is copied for each connection, to hang before its socket. A callback is not told of this.
     ///
     /// # Errors
     ///
-    /// As [`set_accept_ip_family`](Self::set_accept_ip_family), and [`ErrorKind::InvalidInput`] for a chain with anything but
-    /// filters, such as a file, of which C's copies are broken; the chain is then freed.
+    /// As [`set_accept_ip_family`](Self::set_accept_ip_family), and [`ErrorKind::InvalidInput`] for more than one BIO, of
+    /// which C frees only the first, and for one that is no filter, such as a file, of which C's copies are broken; what was
+    /// given is then freed.
     ///
     /// C: [`BIO_set_accept_bios(3)`](https://docs.openssl.org/master/man3/BIO_s_accept/)
     #[doc(alias = "BIO_set_accept_bios")]
-    pub fn set_accept_bios(&mut self, filters: SendBio) -> Result<(), Error> {
+    pub fn set_accept_bios(&mut self, filter: SendBio) -> Result<(), Error> {
         const CALL: &str = "BIO_set_accept_bios";
-        let filters = filters.into_bio();
-        if filters.links().any(|link| !link.method_type().is(BioType::FILTER)) {
-            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("only filters can be copied"));
+        let filter = filter.into_bio();
+        if filter.next().is_some() || !filter.method_type().is(BioType::FILTER) {
+            return Err(
+                Error::new(ErrorKind::InvalidInput, CALL).with_detail("only one filter can be copied")
+            );
         }
-        self.set_accept(CALL, |bio| {
-            // SAFETY: as in `set_accept_name`; the BIO takes the reference (set0), and goes where the chain may go.
-            unsafe { sockets::BIO_set_accept_bios(bio, filters.into_ptr()) }
-        })
+        let accept = self.first_of(BioType::ACCEPT).ok_or_else(|| no_such(CALL))?;
+        error::clear();
+        // A callback that refuses the command, or its result, would leave open whose the filter is.
+        let taken = enter(move || {
+            // SAFETY: the BIO is live and borrowed for writing. It takes the reference (set0) where it succeeds, and goes where
+            // the filter may go.
+            let taken =
+                unsafe { quietly(accept, || sockets::BIO_set_accept_bios(accept, filter.as_ptr())) } > 0;
+            if taken {
+                let _ = filter.into_ptr();
+            }
+            taken
+        });
+        done(CALL, taken)
     }
 
     /// The address that is listened on, once it is: in figures.
@@ -224,7 +244,7 @@ impl BioRef {
     pub fn accept_ip_family(&self) -> Option<IpFamily> {
         let bio = self.first_of(BioType::ACCEPT)?;
         // SAFETY: the BIO is live, and the call only reads it.
-        IpFamily::from_raw(unsafe { sockets::BIO_get_accept_ip_family(bio) })
+        IpFamily::from_raw(enter(|| unsafe { sockets::BIO_get_accept_ip_family(bio) }))
     }
 
     fn set_accept(
@@ -234,14 +254,15 @@ impl BioRef {
     ) -> Result<(), Error> {
         let bio = self.first_of(BioType::ACCEPT).ok_or_else(|| no_such(call))?;
         error::clear();
-        done(call, set(bio) > 0)
+        done(call, enter(|| set(bio)) > 0)
     }
 
     /// # Safety
     ///
     /// `ask` is a function of C's that lends a text of an accept BIO.
     unsafe fn accept_text(&self, ask: unsafe fn(*mut sys::BIO) -> *const c_char) -> Option<&CStr> {
+        let accept = self.first_of(BioType::ACCEPT)?;
         // SAFETY: the BIO is live, and lends its own text (get0), which only writing to the BIO replaces.
-        unsafe { strings::lend(ask(self.first_of(BioType::ACCEPT)?)) }
+        unsafe { strings::lend(enter(|| ask(accept))) }
     }
 }

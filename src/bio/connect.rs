@@ -11,7 +11,7 @@ use openssl_sys_ext as ext;
 use super::address::Address;
 use super::handle::{Bio, BioRef};
 use super::object::BioType;
-use super::ssl::done;
+use super::ssl::{done, enter};
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::compat::{running_version, sockets};
 use crate::ffi::strings;
@@ -59,6 +59,14 @@ bitflags::bitflags! {
     }
 }
 
+/// The flags of send(2) with which it is done with the bytes when it returns.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const SEND_FLAGS: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_MORE;
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+const SEND_FLAGS: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+#[cfg(target_vendor = "apple")]
+const SEND_FLAGS: c_int = libc::MSG_DONTWAIT;
+
 impl Bio {
     /// A BIO that connects where its settings say.
     ///
@@ -91,7 +99,17 @@ impl Bio {
         sockets::need(CALL)?;
         error::clear();
         // SAFETY: the text outlives the call, which copies it; the reference is ours.
-        unsafe { Self::from_new(CALL, sockets::BIO_new_connect(host_port.as_ptr())) }
+        let connect = unsafe { Self::from_new(CALL, sockets::BIO_new_connect(host_port.as_ptr())) }?;
+        // Where no host is named, C connects to this machine.
+        connect.with_host(CALL)
+    }
+
+    /// Refuses a connect BIO without a host.
+    fn with_host(self, call: &'static str) -> Result<Self, Error> {
+        if self.conn_hostname().is_some_and(|host| !host.is_empty()) {
+            return Ok(self);
+        }
+        Err(Error::new(ErrorKind::InvalidInput, call).with_detail("there is no host to connect to"))
     }
 }
 
@@ -102,14 +120,20 @@ impl BioRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for an empty host, and [`ErrorKind::Refused`] for one that OpenSSL cannot read.
+    /// [`ErrorKind::InvalidInput`] for an empty host, also before a port (`:443`) and as C has it (`*`), and
+    /// [`ErrorKind::Refused`] for one that OpenSSL cannot read. The host that was set before then stays.
     ///
     /// C: [`BIO_set_conn_hostname(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_set_conn_hostname")]
     pub fn set_conn_hostname(&mut self, name: &str) -> Result<(), Error> {
         const CALL: &str = "BIO_set_conn_hostname";
         let name = strings::c_string_not_empty(CALL, "the host", name)?;
-        // SAFETY: the BIO is live and borrowed for writing; C copies the text.
+        // C forgets the host that it has before it reads the new one.
+        let mut trial = Bio::connector()?;
+        // SAFETY: the BIO is live and borrowed for writing; C copies the text; so below.
+        trial.set_conn(CALL, |bio| unsafe { sockets::BIO_set_conn_hostname(bio, name.as_ptr()) })?;
+        trial.with_host(CALL)?;
+        // SAFETY: see above.
         self.set_conn(CALL, |bio| unsafe { sockets::BIO_set_conn_hostname(bio, name.as_ptr()) })
     }
 
@@ -182,6 +206,11 @@ impl BioRef {
     /// C: [`BIO_set_nbio(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_set_nbio")]
     pub fn set_nbio(&mut self, nonblocking: bool) -> Result<(), Error> {
+        if matches!(self.datagrams(), Some((_, false))) {
+            return Err(
+                Error::new(ErrorKind::InvalidInput, "BIO_set_nbio").with_detail("the socket is closed")
+            );
+        }
         // SAFETY: the BIO is live and borrowed for writing.
         match self.enter(|bio| unsafe { ext::BIO_set_nbio(bio, nonblocking.into()) }) {
             (1.., _) => Ok(()),
@@ -205,8 +234,9 @@ impl BioRef {
     /// C: [`BIO_get_conn_hostname(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_get_conn_hostname")]
     pub fn conn_hostname(&self) -> Option<&CStr> {
+        let connect = self.first_of(BioType::CONNECT)?;
         // SAFETY: C lends the BIO's own text, which only a setter replaces.
-        unsafe { strings::lend(sockets::BIO_get_conn_hostname(self.first_of(BioType::CONNECT)?)) }
+        unsafe { strings::lend(enter(|| sockets::BIO_get_conn_hostname(connect))) }
     }
 
     /// The port that was set.
@@ -214,8 +244,9 @@ impl BioRef {
     /// C: [`BIO_get_conn_port(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_get_conn_port")]
     pub fn conn_port(&self) -> Option<&CStr> {
+        let connect = self.first_of(BioType::CONNECT)?;
         // SAFETY: as in `conn_hostname`.
-        unsafe { strings::lend(sockets::BIO_get_conn_port(self.first_of(BioType::CONNECT)?)) }
+        unsafe { strings::lend(enter(|| sockets::BIO_get_conn_port(connect))) }
     }
 
     /// The address that the BIO is connecting, or connected, to. `None` before.
@@ -225,7 +256,7 @@ impl BioRef {
     pub fn conn_address(&self) -> Option<SocketAddr> {
         let connect = self.first_of(BioType::CONNECT)?;
         // SAFETY: the BIO is live, and lends its own address (get0), which is copied at once.
-        unsafe { Address::read(sockets::BIO_get_conn_address(connect)) }
+        unsafe { Address::read(enter(|| sockets::BIO_get_conn_address(connect))) }
     }
 
     /// The family of the address that the BIO is connecting, or connected, to; before, which ones it would take.
@@ -235,7 +266,7 @@ impl BioRef {
     pub fn conn_ip_family(&self) -> Option<IpFamily> {
         let connect = self.first_of(BioType::CONNECT)?;
         // SAFETY: the BIO is live, and the call only reads it.
-        let family = match unsafe { sockets::BIO_get_conn_ip_family(connect) } {
+        let family = match enter(|| unsafe { sockets::BIO_get_conn_ip_family(connect) }) {
             // C's macro passes NULL, for which C answers 0.
             // SAFETY: as above.
             0 => unsafe { ask(connect, 3) },
@@ -265,8 +296,9 @@ impl BioRef {
     /// C: [`BIO_get_sock_type(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_get_sock_type")]
     pub fn is_datagram(&self) -> Option<bool> {
+        let connect = self.first_of(BioType::CONNECT)?;
         // SAFETY: the BIO is live, and the call only reads it.
-        match unsafe { sockets::BIO_get_sock_type(self.first_of(BioType::CONNECT)?) } {
+        match enter(|| unsafe { sockets::BIO_get_sock_type(connect) }) {
             libc::SOCK_DGRAM => Some(true),
             libc::SOCK_STREAM => Some(false),
             _ => None,
@@ -278,11 +310,9 @@ impl BioRef {
     /// C: [`BIO_get0_dgram_bio(3)`](https://docs.openssl.org/master/man3/BIO_s_connect/)
     #[doc(alias = "BIO_get0_dgram_bio")]
     pub fn dgram_bio_mut(&mut self) -> Option<&mut BioRef> {
-        let mut dgram = ptr::null_mut();
-        // SAFETY: the BIO is live; C writes the pointer to the local.
-        let found = unsafe { sockets::BIO_get0_dgram_bio(self.first_of(BioType::CONNECT)?, &raw mut dgram) };
+        let (bio, true) = self.datagrams()? else { return None };
         // SAFETY: get0: it lives as long as the connect BIO has it, which is borrowed for writing.
-        (found == 1 && !dgram.is_null()).then(|| unsafe { BioRef::from_ptr_mut(dgram) })
+        Some(unsafe { BioRef::from_ptr_mut(bio) })
     }
 
     /// Sends the first bytes with the SYN (TCP Fast Open), where the system does it.
@@ -300,16 +330,20 @@ impl BioRef {
         self.set_conn(CALL, |bio| unsafe { sockets::BIO_set_tfo(bio, on.into()).into() })
     }
 
-    /// The flags that a socket BIO gives send(2), such as `MSG_NOSIGNAL`.
+    /// The flags that a socket BIO gives send(2): `MSG_NOSIGNAL`, `MSG_DONTWAIT`, `MSG_MORE`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] before OpenSSL 4.0, and [`ErrorKind::Unspecified`] where there is no socket BIO.
+    /// [`ErrorKind::InvalidInput`] for any other flag, such as `MSG_ZEROCOPY`, with which the system reads what is sent after
+    /// the call too, [`ErrorKind::Unsupported`] before OpenSSL 4.0, and [`ErrorKind::Unspecified`] where there is no socket BIO.
     ///
     /// C: [`BIO_set_send_flags(3)`](https://docs.openssl.org/master/man3/BIO_s_socket/)
     #[doc(alias = "BIO_set_send_flags")]
     pub fn set_send_flags(&mut self, flags: c_int) -> Result<(), Error> {
         const CALL: &str = "BIO_set_send_flags";
+        if flags & !SEND_FLAGS != 0 {
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("not a flag that may be set"));
+        }
         sockets::need_since_4_0(CALL)?;
         // SAFETY: the BIO is live and borrowed for writing; the command takes a number.
         match self.enter(|bio| unsafe { sockets::BIO_set_send_flags(bio, flags) }) {
@@ -328,7 +362,7 @@ impl BioRef {
             return None;
         }
         // SAFETY: the BIO is live, and the calls only read it.
-        let mode = match unsafe { sockets::BIO_get_conn_mode(connect) } {
+        let mode = match enter(|| unsafe { sockets::BIO_get_conn_mode(connect) }) {
             // C's macro passes NULL, for which C answers 0.
             // SAFETY: as above.
             0 => c_int::try_from(unsafe { ask(connect, 4) }).ok()?,
@@ -344,7 +378,7 @@ impl BioRef {
     ) -> Result<(), Error> {
         let connect = self.first_of(BioType::CONNECT).ok_or_else(|| no_such(call))?;
         error::clear();
-        done(call, set(connect) > 0)
+        done(call, enter(|| set(connect)) > 0)
     }
 }
 
@@ -380,5 +414,5 @@ impl IpFamily {
 unsafe fn ask(connect: *mut sys::BIO, what: c_long) -> c_long {
     let mut none: *mut c_char = ptr::null_mut();
     // SAFETY: by this function's contract; for these questions C only looks whether there is a pointer.
-    unsafe { sys::BIO_ctrl(connect, ext::BIO_C_GET_CONNECT, what, (&raw mut none).cast()) }
+    enter(|| unsafe { sys::BIO_ctrl(connect, ext::BIO_C_GET_CONNECT, what, (&raw mut none).cast()) })
 }

@@ -8,7 +8,7 @@ use openssl_sys_ext as ext;
 
 use super::chain;
 use super::handle::{Bio, BioRef};
-use super::object::{BioError, BioType};
+use super::object::{BioError, BioType, SendBio};
 use super::ssl::done;
 use crate::error::{self, Error, ErrorKind};
 
@@ -28,7 +28,7 @@ impl BioRef {
     }
 
     /// Listens at the first call, and accepts one connection at each call after it, which then hangs behind the accept
-    /// BIO: read and write it there, or take it with [`pop_accepted`](Self::pop_accepted), before which no other one is
+    /// BIO: read and write it there, or take it with [`pop_accepted`](Bio::pop_accepted), before which no other one is
     /// accepted.
     ///
     /// # Errors
@@ -43,18 +43,8 @@ impl BioRef {
         self.establish("BIO_do_accept", |bio| unsafe { ext::BIO_do_accept(bio).into() })
     }
 
-    /// The connection that was accepted last, with its filters, taken from the accept BIO.
-    ///
-    /// C: [`BIO_pop(3)`](https://docs.openssl.org/master/man3/BIO_push/)
-    #[doc(alias = "BIO_pop")]
-    pub fn pop_accepted(&mut self) -> Option<Bio> {
-        let accept = self.first_of(BioType::ACCEPT)?;
-        // SAFETY: the chain is live and borrowed for writing.
-        unsafe { chain::take_behind(accept) }
-    }
-
     /// Connects, trying again where that may help, until the timeout (in whole seconds, rounded up) has passed; the BIO is
-    /// nonblocking from then on. Without one it blocks, and goes on as long as the system does.
+    /// nonblocking from then on. Without one it blocks, and tries once, as long as the system does.
     ///
     /// `nap` is how long it sleeps (in milliseconds) between two looks at a BIO that has no descriptor to wait for.
     ///
@@ -66,12 +56,20 @@ impl BioRef {
     #[doc(alias = "BIO_do_connect_retry")]
     pub fn do_connect_retry(&mut self, timeout: Option<Duration>, nap: Duration) -> Result<(), Error> {
         const CALL: &str = "BIO_do_connect_retry";
-        let timeout = timeout.map_or(0, |timeout| seconds(timeout).clamp(1, c_int::MAX.into()) as c_int);
+        self.await_connection(CALL, timeout)?;
         let nap = c_int::try_from(nap.as_millis()).unwrap_or(c_int::MAX);
-        // SAFETY: the BIO is live and borrowed for writing.
-        match self.enter(|bio| unsafe { ext::BIO_do_connect_retry(bio, timeout, nap) }) {
-            (1, _) => done(CALL, true),
-            (ret, errno) => Err(self.failed(CALL, ret, errno).with_kind(ErrorKind::Io)),
+        let mut left = timeout;
+        loop {
+            // With 0 C tries again for ever what is refused at once.
+            let part = left.map_or(-1, |left| seconds(left.min(FAR)).max(1) as c_int);
+            // SAFETY: the BIO is live and borrowed for writing.
+            match self.enter(|bio| unsafe { ext::BIO_do_connect_retry(bio, part, nap) }) {
+                (1, _) => return done(CALL, true),
+                (0, _) if left.is_some_and(|left| left > FAR) => {
+                    left = left.map(|left| left.saturating_sub(FAR));
+                }
+                (ret, errno) => return Err(self.failed(CALL, ret, errno).with_kind(ErrorKind::Io)),
+            }
         }
     }
 
@@ -86,13 +84,18 @@ impl BioRef {
     #[doc(alias = "BIO_wait")]
     pub fn wait(&mut self, until: SystemTime, nap: Duration) -> Result<bool, Error> {
         let nap = c_uint::try_from(nap.as_millis()).unwrap_or(c_uint::MAX);
-        // SAFETY: the BIO is live and borrowed for writing.
-        let (ret, errno) = self.enter(|bio| unsafe { ext::BIO_wait(bio, time(until), nap) });
-        if ret < 0 {
-            return Err(self.failed("BIO_wait", ret, errno).with_kind(ErrorKind::Io));
+        loop {
+            let near = near(until);
+            // SAFETY: the BIO is live and borrowed for writing.
+            let (ret, errno) = self.enter(|bio| unsafe { ext::BIO_wait(bio, time(near), nap) });
+            if ret < 0 {
+                return Err(self.failed("BIO_wait", ret, errno).with_kind(ErrorKind::Io));
+            }
+            error::clear();
+            if ret > 0 || near == until {
+                return Ok(ret > 0);
+            }
         }
-        error::clear();
-        Ok(ret > 0)
     }
 
     fn establish(
@@ -107,6 +110,40 @@ impl BioRef {
         }
         Err(self.unfinished(name, c_int::try_from(ret).unwrap_or(-1), errno))
     }
+}
+
+// Not of a `BioRef`: what that only borrows, it has nothing to give away of.
+impl Bio {
+    /// The connection that was accepted last, with its filters, taken from the accept BIO.
+    ///
+    /// C: [`BIO_pop(3)`](https://docs.openssl.org/master/man3/BIO_push/)
+    #[doc(alias = "BIO_pop")]
+    pub fn pop_accepted(&mut self) -> Option<Self> {
+        let accept = self.first_of(BioType::ACCEPT)?;
+        // SAFETY: the chain is live, borrowed for writing and owned.
+        unsafe { chain::take_behind(accept) }
+    }
+}
+
+impl SendBio {
+    /// As [`Bio::pop_accepted`].
+    ///
+    /// C: [`BIO_pop(3)`](https://docs.openssl.org/master/man3/BIO_push/)
+    #[doc(alias = "BIO_pop")]
+    pub fn pop_accepted(&mut self) -> Option<Self> {
+        let accept = self.first_of(BioType::ACCEPT)?;
+        // SAFETY: as of a `Bio`. What hangs there was checked as part of this chain, or is a socket behind copies of filters
+        // that were checked.
+        unsafe { chain::take_behind(accept).map(|accepted| Self::new_unchecked(accepted)) }
+    }
+}
+
+/// How far C can look ahead: it counts the milliseconds in an `int`.
+const FAR: Duration = Duration::from_secs(2_000_000);
+
+/// A point in time that C can wait for, on the way to that one.
+pub(super) fn near(until: SystemTime) -> SystemTime {
+    SystemTime::now().checked_add(FAR).map_or(until, |far| far.min(until))
 }
 
 /// A point in time as C has it, rounded up. C takes 0 for "without waiting".

@@ -42,8 +42,10 @@ mod ahead;
 mod attach;
 mod chain;
 mod connect;
+mod connecting;
 mod core;
 pub mod custom;
+mod descriptor;
 mod establish;
 mod existing;
 mod handle;
@@ -77,6 +79,7 @@ pub use socket::Socket;
 pub use ssl::{SslBio, SslBioRef};
 
 pub(crate) use core::suspends;
+pub(crate) use descriptor::disown_lost_socket;
 pub(crate) use stream::{set_stream, take_suspension, take_transport_error};
 
 /// What a connection runs over. Sealed: this crate's channel types, and every `Read + Write`.

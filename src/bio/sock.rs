@@ -3,15 +3,16 @@
 use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use openssl_sys_ext as ext;
 
-use super::establish::time;
+use super::establish::{near, time};
 use super::handle::Bio;
-use crate::error::{self, Error};
+use crate::error::{self, Error, Want};
 use crate::ffi::compat::sockets;
 use crate::ffi::errno;
+use crate::poll;
 
 impl Bio {
     /// A BIO over a socket, which it closes when it is freed.
@@ -97,11 +98,22 @@ pub fn sock_non_fatal_error(errno: c_int) -> bool {
 /// C: [`BIO_socket_wait(3)`](https://docs.openssl.org/master/man3/BIO_socket_wait/)
 #[doc(alias = "BIO_socket_wait")]
 pub fn socket_wait(socket: &impl AsFd, for_read: bool, until: SystemTime) -> io::Result<bool> {
-    errno::set(0);
-    // SAFETY: takes any number, and the descriptor is open.
-    match unsafe { sockets::BIO_socket_wait(socket.as_fd().as_raw_fd(), for_read.into(), time(until)) } {
-        0 => Ok(false),
-        1.. => Ok(true),
-        _ => Err(io::Error::last_os_error()),
+    let fd = socket.as_fd().as_raw_fd();
+    if usize::try_from(fd).is_ok_and(|fd| fd >= libc::FD_SETSIZE) {
+        // Some versions use select(2), which knows no such numbers.
+        let want = if for_read { Want::Read } else { Want::Write };
+        let left = until.duration_since(SystemTime::now()).unwrap_or_default();
+        return poll::wait(socket, want, Instant::now().checked_add(left));
+    }
+    loop {
+        let near = near(until);
+        errno::set(0);
+        // SAFETY: takes any number, and the descriptor is open.
+        match unsafe { sockets::BIO_socket_wait(fd, for_read.into(), time(near)) } {
+            0 if near == until => return Ok(false),
+            0 => {}
+            1.. => return Ok(true),
+            _ => return Err(io::Error::last_os_error()),
+        }
     }
 }

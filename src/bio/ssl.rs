@@ -371,7 +371,8 @@ impl SslBioRef {
     /// # Safety
     ///
     /// While the reference that [`ssl_mut`](Self::ssl_mut) lends is on one thread, no other thread uses what the chain
-    /// shares memory with, such as the other half of the pair.
+    /// shares memory with, such as the other half of the pair. The same of the object of
+    /// [`into_ssl`](SslBio::into_ssl), which may go to another thread: it has this transport as long as it lives.
     #[doc(alias = "BIO_push")]
     pub unsafe fn push_unsync(&mut self, transport: Bio) -> Result<(), Error> {
         const CALL: &str = "BIO_push";

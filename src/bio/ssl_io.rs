@@ -7,6 +7,9 @@ use std::io::{self, Read, Write};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::descriptor::disown_lost_socket;
+use super::handle::BioRef;
+use super::object::{BioRetry, RetryReason, flush};
 use super::ssl::{SslBio, SslBioRef, done, enter};
 use crate::error::{self, Error, ErrorKind, SslError};
 use crate::ffi::strings;
@@ -164,7 +167,7 @@ impl SslBioRef {
         // C asks the next BIO how it went.
         self.need_next(CALL)?;
         // SAFETY: the chain is live and borrowed for writing.
-        self.io(CALL, Phase::Data, |bio| unsafe { ext::BIO_flush(bio) }).map(drop)
+        self.io(CALL, Phase::Data, |bio| unsafe { flush(bio) }).map(drop)
     }
 
     /// Sends close_notify, or waits for the peer's once it was sent.
@@ -231,13 +234,15 @@ impl SslBioRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if the object could not be cleared.
+    /// [`ErrorKind::Refused`] if the object could not be cleared, and [`ErrorKind::InvalidInput`] as of
+    /// [`BioRef::reset`](super::BioRef::reset).
     ///
     /// C: [`BIO_reset(3)`](https://docs.openssl.org/master/man3/BIO_ctrl/)
     #[doc(alias = "BIO_reset")]
     pub fn reset(&mut self) -> Result<(), Error> {
         const CALL: &str = "BIO_reset";
         let (_, ssl) = self.parts()?;
+        self.transport().map_or(Ok(()), |transport| transport.may_reset(CALL))?;
         let (top, dead) = (self.as_ptr(), self.ssl()?.is_poisoned());
         error::clear();
         // SAFETY: the chain and its object are live and borrowed for writing.
@@ -270,6 +275,10 @@ impl SslBioRef {
         call: impl FnOnce(*mut sys::BIO) -> c_int,
     ) -> Result<c_int, SslError> {
         let top = self.as_ptr();
+        if let Some(transport) = self.transport_mut() {
+            transport.settle();
+        }
+        let connecting = self.transport().is_some_and(BioRef::is_connecting);
         let ssl: &mut SslRef = self.ssl_mut().map_err(SslError::refused)?;
         let mut unsupported = None;
         let moved = ssl.call_judged(
@@ -278,8 +287,16 @@ impl SslBioRef {
             |_| {
                 // The flags of an earlier call must not stand for this one, where it does not get far.
                 // SAFETY: the chain is live and borrowed for writing.
-                unsafe { sys::BIO_clear_retry_flags(top) };
+                unsafe {
+                    sys::BIO_clear_retry_flags(top);
+                    if connecting {
+                        BioRetry::special(RetryReason::CONNECT).put(top);
+                        return -1;
+                    }
+                }
                 let ret = call(top);
+                // SAFETY: as above.
+                unsafe { disown_lost_socket(top) };
                 if ret != UNSUPPORTED {
                     return ret;
                 }
@@ -289,7 +306,11 @@ impl SslBioRef {
             },
             // SAFETY: the chain and its object are live, and borrowed for writing.
             |ssl, ret| unsafe { judge(top, ssl, ret) },
-        )?;
+        );
+        if let (Err(error), Some(transport)) = (&moved, self.transport_mut()) {
+            error.error().into_iter().for_each(|error| transport.forget_refused(error.stack()));
+        }
+        let moved = moved?;
         match unsupported {
             None => Ok(moved),
             Some(error) => Err(SslError::refused(error.with_detail("no filter before the SSL can do it"))),

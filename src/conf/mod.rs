@@ -41,6 +41,7 @@ use crate::context::{SslContextBuilderRef, calling, check_subjects_in, check_sub
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::strings;
 use crate::ssl::SslRef;
+use crate::x509::read_file;
 use target::{OwnStores, Slot, Target, configure};
 
 /// An `SSL_CONF_CTX`: it carries out commands on a context or a connection, which it has for itself as long.
@@ -305,6 +306,10 @@ impl<'a> SslConf<'a> {
         if is("requestcafile") || is("clientcafile") {
             check_subjects_of(call, path)?;
         }
+        // C waits for ever for the end of what it cannot read.
+        if is("dhparameters") || is("dhparam") {
+            check_file(call, path)?;
+        }
         if is("requestcapath") || is("clientcapath") {
             check_subjects_in(call, path)?;
         }
@@ -370,4 +375,16 @@ impl fmt::Debug for SslConf<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SslConf").field("target", &self.target).finish_non_exhaustive()
     }
+}
+
+/// Makes sure that C will be able to read a file to its end. That there is none, C says itself.
+fn check_file(call: &'static str, path: &Path) -> Result<(), Error> {
+    if !path.exists() {
+        return Ok(());
+    }
+    if !path.is_file() {
+        let detail = format!("{} is no regular file", path.display());
+        return Err(Error::new(ErrorKind::InvalidInput, call).with_detail(detail));
+    }
+    read_file(call, path).map(drop)
 }

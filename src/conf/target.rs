@@ -98,6 +98,9 @@ impl Target<'_> {
 
     /// After a peer is demanded to be verified: where C has no callback, ours remembers which certificate was refused.
     pub(super) fn watch_refusals(&mut self) -> Result<(), Error> {
+        if let Self::Ssl(ssl) = self {
+            ssl.judge_apart()?;
+        }
         on!(self, object => {
             let mode = object.verify_mode();
             if mode.contains(SslVerifyMode::PEER) && !object.has_verify_callback() {

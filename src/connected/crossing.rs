@@ -18,6 +18,9 @@ impl Connected<Existing> {
     /// certificate bears a name that is set on the object. What C verified with no name set, or with another one, is
     /// refused, and the object is dead.
     ///
+    /// Whether a write of C's was suspended, only the call just before this one can tell: where C has read since,
+    /// [`adopt_writing`](Self::adopt_writing) is the call.
+    ///
     /// C may not know yet that the connection failed, where only its SSL_get_error(3) said so: then
     /// [`mark_failed`](crate::SslRef::mark_failed) comes first.
     ///
@@ -30,7 +33,8 @@ impl Connected<Existing> {
     /// the object back.
     pub fn adopt(ssl: Ssl) -> Result<Self, HandshakeFailure<Existing>> {
         let failure = |error, ssl| HandshakeFailure::new(error, ssl, Existing);
-        if ssl.want_write() && !ssl.shutdown_state().contains(ShutdownState::SENT) {
+        let suspended = ssl.want_write() || ssl.is_writing();
+        if suspended && !ssl.shutdown_state().contains(ShutdownState::SENT) {
             let refusal =
                 Error::new(ErrorKind::NotReady, "SSL_write").with_detail("a write of C's is not finished");
             return Err(failure(refusal, ssl));

@@ -10,7 +10,7 @@ use openssl_sys_ext as ext;
 use super::{ContextSettings, SslContextBuilderRef, SslContextRef, calling};
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::{self, compat};
-use crate::session::SslSessionRef;
+use crate::session::{SslSessionRef, record};
 
 bitflags! {
     /// `SSL_SESS_CACHE_…`: which sessions the context keeps. No bit at all is `SSL_SESS_CACHE_OFF`. A context begins with
@@ -19,7 +19,8 @@ bitflags! {
     /// C: [`SSL_CTX_set_session_cache_mode(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_session_cache_mode/)
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct SessionCacheMode: u16 {
-        /// `SSL_SESS_CACHE_CLIENT`: sessions of clients. libssl keeps them, and never looks for one.
+        /// `SSL_SESS_CACHE_CLIENT`: sessions of clients. libssl has no use for one that it keeps, except that it finds it when
+        /// somebody offers it to a server of the same context.
         #[doc(alias = "SSL_SESS_CACHE_CLIENT")]
         const CLIENT = 0x1;
         /// `SSL_SESS_CACHE_SERVER`: sessions of servers, which clients then resume.
@@ -104,12 +105,18 @@ impl SslContextRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if OpenSSL cannot allocate.
+    /// [`ErrorKind::Refused`] if OpenSSL cannot allocate; [`ErrorKind::InvalidInput`] for a session of a client that verified
+    /// its server.
     ///
     /// C: [`SSL_CTX_add_session(3)`](https://docs.openssl.org/master/man3/SSL_CTX_add_session/)
     #[doc(alias = "SSL_CTX_add_session")]
     pub fn add_session(&self, session: &SslSessionRef) -> Result<(), Error> {
         const CALL: &str = "SSL_CTX_add_session";
+        // SAFETY: the session is live, and nobody changes it.
+        if unsafe { record::of(session.as_ptr()) }.is_some() {
+            let detail = "the session is a client's: its server could come back as a client, and be taken for verified";
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
+        }
         let copy = session.dup()?;
         error::clear();
         // SAFETY: both are live; the context locks its sessions, and takes a reference of its own. What there was no room for
@@ -153,11 +160,22 @@ impl SslContextRef {
 impl SslContextBuilderRef {
     /// Says which sessions the context keeps.
     ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for `CLIENT` without `NO_INTERNAL_STORE` or `NO_INTERNAL_LOOKUP`: a server that this context
+    /// connected to could come back as a client, offer that session, and be taken for one that was verified.
+    ///
     /// C: [`SSL_CTX_set_session_cache_mode(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_session_cache_mode/)
     #[doc(alias = "SSL_CTX_set_session_cache_mode")]
-    pub fn set_session_cache_mode(&mut self, mode: SessionCacheMode) {
+    pub fn set_session_cache_mode(&mut self, mode: SessionCacheMode) -> Result<(), Error> {
+        let apart = SessionCacheMode::NO_INTERNAL_STORE | SessionCacheMode::NO_INTERNAL_LOOKUP;
+        if mode.contains(SessionCacheMode::CLIENT) && !mode.intersects(apart) {
+            return Err(Error::new(ErrorKind::InvalidInput, "SSL_CTX_set_session_cache_mode")
+                .with_detail("sessions of clients and of servers are kept in one place"));
+        }
         // SAFETY: the context is live and borrowed for writing.
         unsafe { ext::SSL_CTX_set_session_cache_mode(self.as_ptr(), c_long::from(mode.bits())) };
+        Ok(())
     }
 
     /// Limits how many sessions are kept; 0 is for no limit. A context begins with 20,480.

@@ -83,8 +83,8 @@ impl SslContextBuilderRef {
         let keeps = SessionCacheMode::CLIENT | SessionCacheMode::NO_INTERNAL_STORE;
         let had = self.client_session_cache().is_some();
         match (had, cache.is_some()) {
-            (false, true) => self.set_session_cache_mode(self.session_cache_mode() | keeps),
-            (true, false) => self.set_session_cache_mode(self.session_cache_mode() - keeps),
+            (false, true) => self.set_session_cache_mode(self.session_cache_mode() | keeps)?,
+            (true, false) => self.set_session_cache_mode(self.session_cache_mode() - keeps)?,
             _ => {}
         }
         self.update_callbacks(|callbacks| callbacks.client_sessions = cache.cloned())?;
@@ -248,7 +248,10 @@ unsafe extern "C" fn get_session(
     let session = run(|| {
         let session = closure(view, id)?;
         // C does not look, and would go on with the secret of another client. It writes to what it gets.
-        if session.id() == id { session.dup().ok() } else { None }
+        // A client's own session is no client's to resume.
+        // SAFETY: the session is live, and nobody changes it.
+        let is_servers = unsafe { record::of(session.as_ptr()) }.is_none();
+        if session.id() == id && is_servers { session.dup().ok() } else { None }
     });
     session.flatten().map_or(ptr::null_mut(), SslSession::into_ptr)
 }

@@ -158,6 +158,21 @@ impl Reason {
         }
     }
 
+    /// The code, library and reason as OpenSSL writes them, such as `error:0A000086:SSL routines::certificate verify failed`,
+    /// for logs that had them from C.
+    ///
+    /// C: [`ERR_error_string_n(3)`](https://docs.openssl.org/master/man3/ERR_error_string/)
+    #[doc(alias = "ERR_error_string_n")]
+    #[doc(alias = "ERR_error_string")]
+    pub fn error_string(&self) -> String {
+        let mut text = [0 as c_char; 256];
+        // SAFETY: C writes a string into the local, cut where it would be longer.
+        unsafe {
+            ext::ERR_error_string_n(self.code, text.as_mut_ptr(), text.len());
+            strings::lossy(text.as_ptr())
+        }
+    }
+
     /// The C function that added the entry, or `""`.
     pub fn function(&self) -> &str {
         &self.function
@@ -304,6 +319,19 @@ mod tests {
             sys::ERR_set_debug(c"here.c".as_ptr(), 7, c"somewhere".as_ptr());
             sys::ERR_set_error(20, reason, c"%s".as_ptr(), text.as_ptr());
         }
+    }
+
+    #[test]
+    fn an_entry_is_written_as_c_writes_it() {
+        clear();
+        // SAFETY: constant strings, and no format.
+        unsafe {
+            sys::ERR_new();
+            sys::ERR_set_error(20, 134, ptr::null());
+        }
+        let stack = ErrorStack::drain();
+        let written = stack.root().map(Reason::error_string);
+        assert_eq!(written.as_deref(), Some("error:0A000086:SSL routines::certificate verify failed"));
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl SslRef {
         judge: impl FnOnce(*mut sys::SSL, c_int) -> c_int,
     ) -> Result<c_int, SslError> {
         let ssl = self.as_ptr();
-        let guarded = self.may_call(name, phase)?;
+        let (guarded, writing) = self.may_call(name, phase)?;
         error::clear();
         errno::set(0);
         let first_failure = if phase == Phase::Shutdown { -1 } else { 0 };
@@ -74,6 +74,12 @@ impl SslRef {
         );
         if outcome.ret > first_failure {
             error::clear();
+            if writing && is_write(name) {
+                // SAFETY: the object is live.
+                if let Some(state) = unsafe { State::of(ssl) } {
+                    state.set_writing(false);
+                }
+            }
             if guarded && phase == Phase::Handshake {
                 self.vouch(name).map_err(SslError::refused)?;
             }
@@ -83,9 +89,9 @@ impl SslRef {
     }
 
     /// Refuses what must not reach C: a dead object, one without BIOs, and a peer without a name where one is demanded,
-    /// of which the answer is whether that must be looked after.
+    /// of which the answer is whether that must be looked after, and whether a write was suspended.
     #[inline]
-    fn may_call(&mut self, name: &'static str, phase: Phase) -> Result<bool, SslError> {
+    fn may_call(&mut self, name: &'static str, phase: Phase) -> Result<(bool, bool), SslError> {
         let ssl = self.as_ptr();
         let state = State::of_mut(self).map_err(SslError::refused)?;
         if state.is_poisoned() {
@@ -104,6 +110,10 @@ impl SslRef {
                 }
             }
         }
+        let writing = state.is_writing();
+        if state.judges_apart() {
+            self.name_sessions_apart(name).map_err(SslError::refused)?;
+        }
         // SAFETY: the object is live, and so is its state.
         let guarded = unsafe { State::of(ssl) }.is_some_and(|state| self.is_guarded(state, phase));
         // SAFETY: the object is live; get0.
@@ -118,13 +128,18 @@ impl SslRef {
         if phase == Phase::Handshake && unsafe { ext::SSL_in_before(ssl) } == 1 {
             self.prepare_session(name).map_err(SslError::refused)?;
         }
-        Ok(guarded)
+        Ok((guarded, writing))
     }
 
     #[inline]
     fn failure(&mut self, name: &'static str, phase: Phase, outcome: &Outcome) -> SslError {
         let code = ErrorCode::from_raw(outcome.code);
         let suspended = matches!(code, ErrorCode::Want(_));
+        if suspended && is_write(name) {
+            if let Ok(state) = State::of_mut(self) {
+                state.set_writing(true);
+            }
+        }
         // A read or a write may be in the first handshake too, where a close_notify may be anybody's.
         let in_handshake = code == ErrorCode::ZeroReturn
             // SAFETY: the object is live, and the calls only read it.
@@ -139,6 +154,8 @@ impl SslRef {
     #[cold]
     fn diagnose(&mut self, name: &'static str, phase: Phase, outcome: &Outcome, code: ErrorCode) -> SslError {
         let &Outcome { ret, errno, .. } = outcome;
+        // SAFETY: the object is live and borrowed for writing, and so are its BIOs.
+        unsafe { bio::disown_lost_socket(sys::SSL_get_rbio(self.as_ptr())) };
         let stack = ErrorStack::drain();
         let suspended = matches!(code, ErrorCode::Want(_));
         let error = if suspended {
@@ -241,6 +258,11 @@ impl SslRef {
         error::clear();
         names
     }
+}
+
+/// Whether a call gives libssl what it may keep while it is suspended.
+fn is_write(name: &str) -> bool {
+    name.contains("write") || name == "BIO_puts" || name == "BIO_flush"
 }
 
 const CERTIFICATE_VERIFY_FAILED: c_int = 134;

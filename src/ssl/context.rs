@@ -26,7 +26,8 @@ impl SslRef {
     ///
     /// [`ErrorKind::NotReady`] once a handshake has begun, where libssl may have pointers into the certificates that the
     /// object would lose; [`ErrorKind::InvalidInput`] and [`ErrorKind::Refused`] as there, and
-    /// [`ErrorKind::InvalidInput`] also for a context that demands the peer's name, or judges stapled OCSP responses, where the first one did not.
+    /// [`ErrorKind::InvalidInput`] also for a context that demands the peer's name where the first one did not, and where one
+    /// of both judges stapled OCSP responses and the other does not.
     ///
     /// C: [`SSL_set_SSL_CTX(3)`](https://docs.openssl.org/master/man3/SSL_set_SSL_CTX/)
     #[doc(alias = "SSL_set_SSL_CTX")]
@@ -38,11 +39,19 @@ impl SslRef {
         }
         // SAFETY: the context is live and frozen.
         let next = unsafe { Callbacks::of_context(context.as_ptr()) };
-        let demands = next.is_some_and(|callbacks| callbacks.demands_name);
         let first = State::of_mut(self)?.context.as_ref();
-        if demands && !first.is_some_and(|callbacks| callbacks.demands_name) {
-            let detail =
-                "the context demands the peer's name, and the one that the object began with does not";
+        // What the object itself is set up for.
+        let demands = |callbacks: &Callbacks| (callbacks.demands_name, callbacks.judges_staples());
+        let next = next.as_deref().map(demands).unwrap_or_default();
+        let first = first.map(|first| demands(first)).unwrap_or_default();
+        let detail = match (next.0 && !first.0, next.1 != first.1) {
+            (false, false) => None,
+            (true, _) => {
+                Some("the context demands the peer's name, and the one that the object began with does not")
+            }
+            (_, true) => Some("one of the contexts judges stapled responses, and the other does not"),
+        };
+        if let Some(detail) = detail {
             return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
         }
         switch(self, context)

@@ -34,6 +34,9 @@ impl SslRef {
             Some(role) => role == Role::Server,
             None => call == "SSL_accept",
         };
+        // C may have made a client of it since.
+        // SAFETY: the object is live, and the call only reads it.
+        let server = server && unsafe { ext::SSL_is_server(self.as_ptr()) } == 1;
         if server || phase == Phase::Shutdown {
             return Ok(());
         }

@@ -217,7 +217,7 @@ impl SslRef {
     /// What an object of ours needs that C made of `context` just now.
     pub(crate) fn complete(&mut self, call: &'static str, context: &SslContextRef) -> Result<(), Error> {
         State::create(self, true)?;
-        self.verify_param_mut().mend_copy(call, context.verify_param())
+        self.own_param_mut().mend_copy(call, context.verify_param())
     }
 
     /// Marks the object as dead, for a failure that only C saw: C's SSL_get_error(3) said `SSL_ERROR_SSL` or
@@ -260,6 +260,14 @@ impl SslRef {
                     sys::SSL_CTX_remove_session(context.as_ptr(), session);
                 }
             }
+        }
+    }
+
+    /// Whether a write was suspended, of which libssl holds what it was given.
+    pub(crate) fn is_writing(&self) -> bool {
+        // SAFETY: the object is live, and the calls only read it. A handshake that has not begun has no such write.
+        unsafe {
+            State::of(self.as_ptr()).is_some_and(State::is_writing) && ext::SSL_in_before(self.as_ptr()) == 0
         }
     }
 

@@ -116,7 +116,7 @@ impl SslRef {
         State::of_mut(self)?.copy_to(&mut copy)?;
         copy.own_passphrase();
         // C takes over what the context had not set, and leaves the rest as the context has it.
-        copy.verify_param_mut().replace_with(DUP, self.verify_param())?;
+        copy.own_param_mut().replace_with(DUP, self.verify_param())?;
         if let Some(parked) = parked {
             parked.give_to(&mut copy)?;
         }

@@ -95,6 +95,9 @@ impl SslRef {
 
     /// Demands that the peer be verified. The verify callback of the context stays.
     ///
+    /// A server's object that judges its clients otherwise than its context resumes no session of another one, unless it
+    /// [says](Self::set_session_id_context) what its sessions belong to.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] for a mode without [`SslVerifyMode::PEER`], with which all others mean nothing: that
@@ -107,6 +110,7 @@ impl SslRef {
             let error = Error::new(ErrorKind::InvalidInput, "SSL_set_verify");
             return Err(error.with_detail("the mode lacks SSL_VERIFY_PEER"));
         }
+        self.judge_apart()?;
         // SAFETY: the object is live and borrowed for writing. C keeps the callback it has, and where there is none, ours
         // remembers which certificate was refused.
         unsafe {
@@ -122,6 +126,8 @@ impl SslRef {
     /// C: [`SSL_set_verify(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_verify/)
     #[doc(alias = "SSL_VERIFY_NONE")]
     pub fn danger_set_verify_none(&mut self) {
+        // Without memory for the state there is none for a handshake either.
+        let _ = self.judge_apart();
         // SAFETY: as in `set_verify`.
         unsafe { sys::SSL_set_verify(self.as_ptr(), 0, None) };
     }

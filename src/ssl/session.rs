@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use openssl_sys_ext as ext;
 
-use super::SslRef;
 use super::resumption::Chosen;
 use super::state::State;
+use super::{Role, SslRef};
 use crate::error::{self, Error, ErrorKind};
 use crate::session::{SslSession, SslSessionRef, record};
 
@@ -197,6 +197,35 @@ impl SslRef {
         error::clear();
         // SAFETY: the object is live and borrowed for writing; C copies `len` bytes.
         let done = unsafe { ext::SSL_set_session_id_context(self.as_ptr(), name.as_ptr(), len) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
+        if done != 1 {
+            return Err(Error::from_queue(CALL));
+        }
+        State::of_mut(self)?.set_names_sessions();
+        Ok(())
+    }
+
+    /// Notes that the object's peer is judged otherwise than the context says.
+    pub(crate) fn judge_apart(&mut self) -> Result<(), Error> {
+        State::of_mut(self)?.set_judges_apart();
+        Ok(())
+    }
+
+    /// Before a server's handshake: an object that judges its clients otherwise than its context resumes no session that
+    /// another one made, whose client may have shown no certificate, and none resumes the one that it makes.
+    #[cold]
+    pub(super) fn name_sessions_apart(&mut self, call: &'static str) -> Result<(), Error> {
+        // SAFETY: the object is live, and the calls only read it.
+        let (before, server) =
+            unsafe { (ext::SSL_in_before(self.as_ptr()) == 1, ext::SSL_is_server(self.as_ptr()) == 1) };
+        let serves = server && call != "SSL_connect" && self.chosen_role() != Some(Role::Client);
+        if !before || !serves || State::of_mut(self)?.names_sessions() {
+            return Ok(());
+        }
+        let mut name = [0; 32];
+        self.context().lib_context().random_bytes(&mut name)?;
+        error::clear();
+        // SAFETY: the object is live and borrowed for writing; C copies the array, whose length it is told.
+        let done = unsafe { ext::SSL_set_session_id_context(self.as_ptr(), name.as_ptr(), 32) };
+        if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_set_session_id_context")) }
     }
 }

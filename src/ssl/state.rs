@@ -42,6 +42,12 @@ pub(crate) struct State {
     ocsp_refusal: Mutex<Option<OcspRefusal>>,
     /// The caller said that any name will do.
     any_name: AtomicBool,
+    /// A write was suspended, and libssl holds what it was given.
+    writing: AtomicBool,
+    /// Its peer is judged otherwise than the context says: what it lets in, others of the context may not.
+    judges_apart: AtomicBool,
+    /// The caller named what its sessions belong to.
+    names_sessions: AtomicBool,
     /// The kernel may encrypt for the connection, though the option for it was cleared.
     ktls: AtomicBool,
     /// A handshake has begun on the object, whatever became of it.
@@ -49,7 +55,7 @@ pub(crate) struct State {
     /// The handshake that was finished verified what the context demands.
     vouched: AtomicBool,
     pledge: Mutex<Option<Pledge>>,
-    /// The handshake was under way already when that was noted: C began it.
+    /// C has a part in the handshake that this was noted for.
     late: AtomicBool,
     /// The verify parameters were lent for writing since that was noted.
     lent: AtomicBool,
@@ -106,6 +112,8 @@ impl State {
             ours: flag(&self.ours),
             role: self.role.load(Ordering::Relaxed).into(),
             any_name: flag(&self.any_name),
+            judges_apart: flag(&self.judges_apart),
+            names_sessions: flag(&self.names_sessions),
             // Its session is the one that was copied.
             used: flag(&self.used),
             chosen: self.chosen.load(Ordering::Relaxed).into(),
@@ -128,9 +136,35 @@ impl State {
         self.ours.load(Ordering::Relaxed)
     }
 
-    /// C has the object, or had it: it decides about the session.
+    /// C has the object, or had it: it decides about the session, and may clear the object and shake hands anew.
     pub(super) fn set_theirs(&self) {
         self.ours.store(false, Ordering::Relaxed);
+        self.vouched.store(false, Ordering::Relaxed);
+        self.late.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_writing(&self, writing: bool) {
+        self.writing.store(writing, Ordering::Relaxed);
+    }
+
+    pub(super) fn judges_apart(&self) -> bool {
+        self.judges_apart.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_judges_apart(&self) {
+        self.judges_apart.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn names_sessions(&self) -> bool {
+        self.names_sessions.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_names_sessions(&self) {
+        self.names_sessions.store(true, Ordering::Relaxed);
     }
 
     /// Whether the object has owners besides the one that asks.
@@ -301,6 +335,7 @@ impl State {
     pub(crate) fn heal(&self) {
         self.poisoned.store(false, Ordering::Relaxed);
         self.vouched.store(false, Ordering::Relaxed);
+        self.writing.store(false, Ordering::Relaxed);
         *lock(&self.pledge) = None;
         let terms = lock(&self.terms).take();
         drop(terms);

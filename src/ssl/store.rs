@@ -30,6 +30,7 @@ impl SslRef {
     #[doc(alias = "SSL_set1_verify_cert_store")]
     pub fn set_verify_cert_store(&mut self, store: &X509StoreRef) -> Result<(), Error> {
         error::clear();
+        self.judge_apart()?;
         // SAFETY: the object is live and borrowed for writing; it takes a reference of its own (set1).
         let done = unsafe { ext::SSL_set1_verify_cert_store(self.as_ptr(), store.as_ptr()) };
         if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_set1_verify_cert_store")) }
@@ -45,6 +46,7 @@ impl SslRef {
     /// C: [`SSL_set0_verify_cert_store(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set1_verify_cert_store/)
     #[doc(alias = "SSL_set0_verify_cert_store")]
     pub fn put_verify_cert_store(&mut self, store: Option<X509Store>) -> Result<(), Error> {
+        self.judge_apart()?;
         let pointer = store.as_ref().map_or(std::ptr::null_mut(), |store| store.as_ptr());
         error::clear();
         // SAFETY: the object is live and borrowed for writing; it takes the reference over once the call succeeds (set0).

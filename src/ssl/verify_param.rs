@@ -34,7 +34,13 @@ impl SslRef {
         // SAFETY: the object is live. Where it has no state, nothing was noted that could be others by now.
         if let Some(state) = unsafe { State::of(self.as_ptr()) } {
             state.lend();
+            state.set_judges_apart();
         }
+        self.own_param_mut()
+    }
+
+    /// The settings, for writing to them what the context or another object has.
+    pub(super) fn own_param_mut(&mut self) -> &mut X509VerifyParamRef {
         // SAFETY: the object is live and lends its parameters (get0), which it always has; it is borrowed for writing for
         // as long.
         unsafe { X509VerifyParamRef::from_ptr_mut(sys::SSL_get0_param(self.as_ptr())) }

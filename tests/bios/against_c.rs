@@ -56,6 +56,33 @@ fn queue() -> Vec<std::ffi::c_ulong> {
     }
 }
 
+/// The BIOs of a chain.
+///
+/// # Safety
+///
+/// `bio` is live.
+unsafe fn links(bio: *mut sys::BIO) -> impl Iterator<Item = *mut sys::BIO> {
+    std::iter::successors(Some(bio), |bio| {
+        // SAFETY: a live BIO of the chain.
+        Some(unsafe { ext::BIO_next(*bio) }).filter(|next| !next.is_null())
+    })
+}
+
+/// The BIO that knows whether a call is to be tried again: some filters of C's do not take it over.
+///
+/// # Safety
+///
+/// `bio` is live.
+unsafe fn who_waits(bio: *mut sys::BIO) -> *mut sys::BIO {
+    let silent = [ext::BIO_TYPE_BUFFER, ext::BIO_TYPE_LINEBUFFER, ext::BIO_TYPE_NULL_FILTER];
+    // SAFETY: live BIOs of the chain.
+    unsafe {
+        links(bio)
+            .find(|link| ext::BIO_should_retry(*link) != 0 || !silent.contains(&ext::BIO_method_type(*link)))
+            .unwrap_or(bio)
+    }
+}
+
 /// As a C program judges a return value.
 ///
 /// # Safety
@@ -65,6 +92,7 @@ unsafe fn judge(bio: *mut sys::BIO, ret: c_int, data: &[u8], reads: bool) -> Out
     let codes = queue();
     // SAFETY: by this function's contract.
     unsafe {
+        let bio = who_waits(bio);
         if ret > 0 {
             return Outcome::Moved(ret as usize, data[..data.len().min(ret as usize)].to_vec());
         }
@@ -90,7 +118,7 @@ unsafe fn through_c(bio: *mut sys::BIO, call: Call) -> Seen {
     if !matches!(call, Reset | Seek(_) | Tell | Pending | Wpending | Eof) {
         // What an earlier call left would be taken for this one's, where this one does not reach the method.
         // SAFETY: by this function's contract.
-        unsafe { sys::BIO_clear_retry_flags(bio) };
+        unsafe { links(bio).for_each(|link| sys::BIO_clear_retry_flags(link)) };
     }
     let mut buf = vec![0_u8; 4096];
     let out = buf.as_mut_ptr();
@@ -102,7 +130,7 @@ unsafe fn through_c(bio: *mut sys::BIO, call: Call) -> Seen {
             ReadEx(len) => {
                 let ret = match ext::BIO_read_ex(bio, out.cast(), len, &raw mut moved) {
                     1 => moved as c_int,
-                    _ if ext::BIO_should_retry(bio) == 0 && ext::BIO_eof(bio) > 0 => 0,
+                    _ if ext::BIO_should_retry(who_waits(bio)) == 0 && ext::BIO_eof(bio) > 0 => 0,
                     _ => -1,
                 };
                 judge(bio, ret, &buf, true)
@@ -115,17 +143,22 @@ unsafe fn through_c(bio: *mut sys::BIO, call: Call) -> Seen {
                 let ret = ext::BIO_write_ex(bio, data.as_ptr().cast(), data.len(), &raw mut moved);
                 judge(bio, if ret == 1 { moved as c_int } else { 0 }, &[], false)
             }
-            Gets(len) => judge(bio, ext::BIO_gets(bio, out.cast(), len as c_int), &buf, true),
+            Gets(len) => {
+                let ret = ext::BIO_gets(bio, out.cast(), len as c_int);
+                let last = links(bio).last().unwrap();
+                if ret == 0 && ext::BIO_method_type(last) == ext::BIO_TYPE_MEM && ext::BIO_pending(last) == 0
+                {
+                    // An empty memory says only in a read whether more may come.
+                    sys::BIO_read(last, out.cast(), 1);
+                }
+                judge(bio, ret, &buf, true)
+            }
             Line(len) => judge(bio, ext::BIO_get_line(bio, out.cast(), len as c_int + 1), &buf, true),
             Puts(text) => judge(bio, ext::BIO_puts(bio, text.as_ptr()), &[], false),
             Flush => judge(bio, ext::BIO_flush(bio), &[], false),
             Handshake => judge(bio, ext::BIO_do_handshake(bio) as c_int, &[], false),
             Reset => {
-                let last = std::iter::successors(Some(bio), |bio| {
-                    Some(ext::BIO_next(*bio)).filter(|next| !next.is_null())
-                })
-                .last()
-                .unwrap();
+                let last = links(bio).last().unwrap();
                 let is_file = [ext::BIO_TYPE_FILE, ext::BIO_TYPE_FD].contains(&ext::BIO_method_type(last));
                 Outcome::Answer(u64::from(ext::BIO_reset(bio) >= c_int::from(!is_file)))
             }
@@ -341,9 +374,10 @@ fn files_come_to_the_same_as_in_c() {
 type Make = unsafe extern "C" fn() -> *const sys::BIO_METHOD;
 type Ctor = fn() -> Result<Bio, libssl::Error>;
 
+// SAFETY: little is read through it.
 const FILTERS: [(&str, Make, Ctor); 6] = [
     ("buffer", ext::BIO_f_buffer, Bio::buffer),
-    ("read buffer", ext::BIO_f_readbuffer, Bio::read_buffer),
+    ("read buffer", ext::BIO_f_readbuffer, || unsafe { Bio::read_buffer() }),
     ("line buffer", ext::BIO_f_linebuffer, Bio::line_buffer),
     ("base64", ext::BIO_f_base64, Bio::base64),
     ("prefix", ext::BIO_f_prefix, Bio::prefix),

@@ -1,11 +1,49 @@
 //! Filters.
 
 use libssl::ErrorKind;
-use libssl::bio::{Bio, BioFlags};
+use libssl::bio::{Bio, BioError, BioFlags, MemEof};
 
 fn before_memory(mut filter: Bio) -> Bio {
     filter.push(Bio::memory().unwrap());
     filter
+}
+
+#[test]
+fn filters_that_keep_it_to_themselves_that_one_must_wait_do_not_make_it_an_end() {
+    let waits = |outcome: Result<usize, BioError>, what: &str| {
+        let retry = outcome.map_err(|error| error.retry().unwrap_or_else(|| panic!("{what}: {error:?}")));
+        assert!(retry.unwrap_err().should_read(), "{what}");
+    };
+    let mut buf = [0; 8];
+    for filter in [None, Some(Bio::prefix()), Some(Bio::null_filter()), Some(Bio::line_buffer())] {
+        let mut chain = Bio::memory().unwrap();
+        chain.set_mem_eof_return(MemEof::Retry).unwrap();
+        if let Some(filter) = filter {
+            let mut filter = filter.unwrap();
+            filter.push(chain);
+            chain = filter;
+        }
+        let name = chain.method_name().to_string_lossy().into_owned();
+        waits(chain.read(&mut buf), &name);
+        waits(chain.read_ex(&mut buf), &name);
+        waits(chain.gets(&mut buf), &name);
+        waits(chain.get_line(&mut Vec::new(), 8), &name);
+        assert!(chain.should_read(), "{name}");
+        chain.set_mem_eof_return(MemEof::End).unwrap();
+        assert!(chain.read(&mut buf).unwrap_err().is_end(), "{name}");
+        assert!(chain.gets(&mut buf).unwrap_err().is_end(), "{name}");
+    }
+    for filter in [Bio::prefix(), Bio::null_filter(), Bio::line_buffer()] {
+        let mut filter = filter.unwrap();
+        let (narrow, _other) = Bio::new_bio_pair(1, 1).unwrap();
+        filter.push(narrow);
+        let name = filter.method_name().to_string_lossy().into_owned();
+        while let Ok(taken) = filter.puts(c"abcdef\n") {
+            assert!(taken > 0, "{name}");
+        }
+        assert!(filter.should_write(), "{name}");
+        assert!(filter.write(b"\n").unwrap_err().retry().unwrap().should_write(), "{name}");
+    }
 }
 
 #[test]
@@ -64,7 +102,8 @@ fn a_line_buffer_passes_whole_lines() {
 
 #[test]
 fn a_read_buffer_goes_back() {
-    let mut bio = before_memory(Bio::read_buffer().unwrap());
+    // SAFETY: little is read through it.
+    let mut bio = before_memory(unsafe { Bio::read_buffer() }.unwrap());
     bio.next_mut().unwrap().write(b"look and look again").unwrap();
     let mut buf = [0; 8];
     assert_eq!(bio.read(&mut buf).unwrap(), 8);
@@ -89,7 +128,7 @@ fn base64_goes_both_ways_on_one_line_or_more() {
         assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), if one_line { 0 } else { 3 });
         let mut back = before_memory(Bio::base64().unwrap());
         back.next_mut().unwrap().write(&text).unwrap();
-        back.next_mut().unwrap().set_mem_eof_return(libssl::bio::MemEof::End).unwrap();
+        back.next_mut().unwrap().set_mem_eof_return(MemEof::End).unwrap();
         if one_line {
             back.set_flags(BioFlags::BASE64_NO_NL).unwrap();
         }
@@ -132,4 +171,24 @@ fn commands_of_ones_own_reach_the_chain() {
         // BIO_C_GET_CONNECT: no BIO here connects.
         assert!(bio.ptr_ctrl(openssl_sys_ext::BIO_C_GET_CONNECT, 0).is_null());
     }
+}
+
+#[test]
+fn a_flush_of_base64_ends_where_nothing_is_taken() {
+    // A prefix before what is full, and a filter with nothing behind it, take 0 bytes.
+    let mut prefix = Bio::prefix().unwrap();
+    prefix.set_prefix(Some(c"> ")).unwrap();
+    let (narrow, _other) = Bio::new_bio_pair(8, 8).unwrap();
+    prefix.push(narrow);
+    let mut full = Bio::base64().unwrap();
+    full.push(prefix);
+    full.write(b"hello world").unwrap();
+    assert!(full.flush().unwrap_err().retry().unwrap().should_write());
+
+    let mut nowhere = Bio::base64().unwrap();
+    nowhere.push(Bio::base64().unwrap());
+    nowhere.push(Bio::null_filter().unwrap());
+    nowhere.write(b"hello world").unwrap();
+    nowhere.flush().unwrap_err().error().expect("a failure");
+    assert_eq!(nowhere.links().count(), 3);
 }

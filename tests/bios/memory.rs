@@ -50,11 +50,22 @@ fn borrowed_bytes_are_read_where_they_are_and_never_written() {
 fn borrowed_bytes_are_read_through_filters() {
     let bio = SliceBio::new(b"aGVsbG8gdGhlcmU=").unwrap();
     let filter = Bio::base64().unwrap();
-    let mut bio = bio.behind(filter);
+    let mut bio = bio.behind(filter).unwrap();
     bio.set_flags(BioFlags::BASE64_NO_NL).unwrap();
     let mut text = String::new();
     bio.read_to_string(&mut text).unwrap();
     assert_eq!(text, "hello there");
+}
+
+/// What is no filter, such as an accept BIO, could give them away.
+#[test]
+fn borrowed_bytes_hang_behind_filters_only() {
+    let mut chain = Bio::buffer().unwrap();
+    chain.push(Bio::acceptor().unwrap());
+    for bio in [Bio::acceptor().unwrap(), Bio::memory().unwrap(), chain] {
+        let error = SliceBio::new(b"borrowed").unwrap().behind(bio).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
 }
 
 #[test]
@@ -260,4 +271,23 @@ unsafe extern "C" fn nothing(
     _: *mut usize,
 ) -> std::ffi::c_long {
     ret.into()
+}
+
+#[test]
+fn a_line_needs_the_memory_that_it_has_whatever_the_limit() {
+    let mut memory = Bio::memory().unwrap();
+    let long = [vec![b'x'; 10_000], b"\n".to_vec()].concat();
+    memory.write(&long).unwrap();
+    memory.write(&[b'y'; 4096]).unwrap();
+    let mut line = Vec::new();
+    assert_eq!(memory.get_line(&mut line, 9000).unwrap(), 9000);
+    assert_eq!(memory.get_line(&mut line, usize::MAX).unwrap(), 1001);
+    assert!(line == long);
+    // A line without its end, of as many bytes as are read at once.
+    line.clear();
+    memory.set_mem_eof_return(MemEof::End).unwrap();
+    assert_eq!(memory.get_line(&mut line, usize::MAX).unwrap(), 4096);
+    assert!(memory.get_line(&mut line, usize::MAX).unwrap_err().is_end());
+    assert!(line == [b'y'; 4096]);
+    assert!(line.capacity() < 1 << 16);
 }

@@ -433,3 +433,46 @@ fn a_callback_of_the_same_kind_replaces_the_other_sides() {
     both(shake(&context, &server_context())).unwrap();
     assert_eq!(LAST.load(Ordering::Relaxed), 1);
 }
+
+/// A transport's error whose words panic when they are asked for again.
+#[derive(Debug, Default)]
+struct Words(AtomicUsize);
+
+impl std::fmt::Display for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let asked = self.0.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(asked, 0, "asked again");
+        f.write_str("mine")
+    }
+}
+
+impl std::error::Error for Words {}
+
+struct Broken;
+
+impl std::io::Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::other(Words::default()))
+    }
+}
+
+impl std::io::Write for Broken {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::other(Words::default()))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A panic would end a process whose frames are C's.
+#[test]
+fn an_error_that_cannot_be_told_is_answered_all_the_same() {
+    let answer = callback::answer(0, || {
+        client_ssl(&client_context()).connect(Broken)?;
+        Ok(1)
+    });
+    assert_eq!(answer, 0);
+    assert!(!libssl::error::ErrorStack::drain().is_empty());
+}

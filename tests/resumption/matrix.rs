@@ -30,13 +30,13 @@ enum End {
 fn server(version: ProtocolVersion, kept: Kept) -> SslContext {
     let mut builder = only(server_builder(), version);
     match kept {
-        Kept::InTickets => builder.set_session_cache_mode(SessionCacheMode::empty()),
+        Kept::InTickets => builder.set_session_cache_mode(SessionCacheMode::empty()).unwrap(),
         Kept::InTheCache => {
             builder.set_options(SslOptions::NO_TICKET);
         }
         Kept::Nowhere => {
             builder.set_options(SslOptions::NO_TICKET);
-            builder.set_session_cache_mode(SessionCacheMode::empty());
+            builder.set_session_cache_mode(SessionCacheMode::empty()).unwrap();
             builder.set_num_tickets(0).unwrap();
         }
     }

@@ -20,9 +20,13 @@ fn elsewhere(version: ProtocolVersion, store: &Store) -> SslContextBuilder {
     let mut builder = only(server_builder(), version);
     builder.set_options(SslOptions::NO_TICKET);
     builder.set_session_id_context(b"fleet").unwrap();
-    builder.set_session_cache_mode(
-        SessionCacheMode::SERVER | SessionCacheMode::NO_INTERNAL_LOOKUP | SessionCacheMode::NO_INTERNAL_STORE,
-    );
+    builder
+        .set_session_cache_mode(
+            SessionCacheMode::SERVER
+                | SessionCacheMode::NO_INTERNAL_LOOKUP
+                | SessionCacheMode::NO_INTERNAL_STORE,
+        )
+        .unwrap();
     let writes = store.clone();
     builder
         .set_new_session_callback(move |_, session| {
@@ -197,6 +201,14 @@ fn a_session_that_is_removed_is_not_resumed_and_one_that_is_added_is() {
     server.remove_all_sessions();
     assert!(!Met::by(&client, &server).reused());
     again.clear_session().unwrap();
+}
+
+#[test]
+fn a_clients_session_is_not_put_among_those_of_servers() {
+    let (client, server) =
+        (client_without_cache(ProtocolVersion::TLS1_2), server_of(ProtocolVersion::TLS1_2));
+    let session = Met::by(&client, &server).client.ssl().session().unwrap().unwrap();
+    assert_eq!(server.add_session(&session).unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! From C into the functions of a method: commands. None touches the retry flags but a flush and what establishes a
 //! connection, for libssl asks questions between a read that must wait and SSL_get_error, which reads the flags.
 
+use std::any::TypeId;
 use std::ffi::{c_int, c_long, c_void};
 
 use openssl_sys as sys;
@@ -9,6 +10,7 @@ use openssl_sys_ext as ext;
 use super::call::{FAILED, State, refuse};
 use super::method::BioMethod;
 use super::next::NextBio;
+use super::table;
 use crate::bio::object::BioRetry;
 
 /// The first command that is no OpenSSL's.
@@ -131,16 +133,19 @@ unsafe fn establish<T: BioMethod>(bio: *mut sys::BIO, forward: impl FnOnce() -> 
     }
 }
 
-/// BIO_dup_chain gives the copy, which `create` has seen.
+/// BIO_dup_chain gives the copy, which `create` has seen. A `BIO_f_prefix` asks the BIO behind it with the copy of itself.
 ///
 /// # Safety
 ///
-/// `bio` is live and of this type's method, and `copy` NULL or live and of the same.
+/// `bio` is live and of this type's method, and `copy` NULL or live.
 unsafe fn duplicate<T: BioMethod>(bio: *mut sys::BIO, copy: *mut sys::BIO) -> c_long {
     // SAFETY: by this function's contract. The copy is nobody's yet.
     unsafe {
+        if copy.is_null() || table::type_of(copy) != Some(TypeId::of::<T>()) {
+            return 0;
+        }
         match State::<T>::enter(bio, "duplicate", T::duplicate) {
-            Ok(Some(method)) if !copy.is_null() => {
+            Ok(Some(method)) => {
                 State::put(copy, method);
                 1
             }

@@ -7,7 +7,8 @@ use std::ptr;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::{BioError, BioType};
+use super::{BioError, BioRetry, BioType, RetryReason};
+use crate::bio::descriptor::disown_lost_socket;
 use crate::bio::handle::BioRef;
 use crate::bio::method;
 use crate::error::{self, Error, ErrorKind, ErrorStack, Reason};
@@ -22,32 +23,48 @@ impl BioRef {
         errno::set(0);
         panics::enter(
             || {
-                let result = call(bio);
-                (result, errno::get())
+                let (result, errno) = (call(bio), errno::get());
+                // SAFETY: the chain is live and borrowed for writing.
+                unsafe { disown_lost_socket(bio) };
+                (result, errno)
             },
             error::clear,
         )
     }
 
-    /// As [`enter`](Self::enter), for what moves bytes. The BIO's retry flags are those of this call, also where it does
-    /// not reach the method that would clear them.
+    /// As [`enter`](Self::enter), for what moves bytes. The retry flags of the chain are those of this call, also where it
+    /// does not reach the method that would clear them.
     pub(in crate::bio) fn operate<T>(
         &mut self,
         call: &'static str,
         operation: impl FnOnce(*mut sys::BIO) -> T,
-    ) -> Result<(T, c_int), Error> {
+    ) -> Result<(T, c_int), BioError> {
         if self.find_type(BioType::SSL).is_some() && !self.has_transport() {
             // Before 4.0 libssl crashes.
-            return Err(Error::new(ErrorKind::NoTransport, call));
+            return Err(Error::new(ErrorKind::NoTransport, call).into());
         }
-        Ok(self.enter(|bio| {
+        if self.is_connecting() {
+            let retry = BioRetry::special(RetryReason::CONNECT);
             // SAFETY: the BIO is live and borrowed for writing.
-            unsafe { sys::BIO_clear_retry_flags(bio) };
+            unsafe { retry.put(self.as_ptr()) };
+            return Err(BioError::Retry(retry));
+        }
+        self.settle();
+        Ok(self.enter(|bio| {
+            let mut link = bio;
+            while !link.is_null() {
+                // SAFETY: a live BIO of the chain, which is borrowed for writing.
+                unsafe {
+                    sys::BIO_clear_retry_flags(link);
+                    link = ext::BIO_next(link);
+                }
+            }
             operation(bio)
         }))
     }
 
-    /// Whether each SSL object of the chain has BIOs to read from and to write to.
+    /// Whether each SSL object of the chain has BIOs to read from and to write to, and its BIO one behind it, which a flush
+    /// takes for granted.
     fn has_transport(&mut self) -> bool {
         let mut link = Some(self);
         while let Some(bio) = link {
@@ -59,7 +76,7 @@ impl BioRef {
                 let lacks =
                     || unsafe { sys::SSL_get_rbio(ssl).is_null() || sys::SSL_get_wbio(ssl).is_null() };
                 // Without an answer (it has no object, or a callback refused) nobody knows.
-                if ssl.is_null() || lacks() {
+                if ssl.is_null() || lacks() || bio.next().is_none() {
                     return false;
                 }
             }
@@ -75,9 +92,24 @@ impl BioRef {
         answer
     }
 
+    /// What the operation waits for, also where filters of OpenSSL's kept that to themselves: then this BIO tells it too.
+    pub(in crate::bio) fn waits(&mut self) -> Option<BioRetry> {
+        let silent = |link: &&Self| {
+            let kind = link.method_type();
+            matches!(kind, BioType::BUFFER | BioType::LINEBUFFER | BioType::NULL_FILTER)
+                && !link.should_retry()
+        };
+        let retry = self.links().find(|link| !silent(link))?.retry()?;
+        if !self.should_retry() {
+            // SAFETY: the BIO is live and borrowed for writing.
+            unsafe { retry.put(self.as_ptr()) };
+        }
+        Some(retry)
+    }
+
     /// Why an operation did not succeed: it can be tried again, or it failed.
     pub(in crate::bio) fn unfinished(&mut self, call: &'static str, ret: c_int, errno: c_int) -> BioError {
-        match self.retry() {
+        match self.waits() {
             Some(retry) => {
                 error::clear();
                 BioError::Retry(retry)
@@ -99,6 +131,7 @@ impl BioRef {
         } else {
             ErrorKind::Refused
         };
+        self.forget_refused(&stack);
         Error::new(kind, call).with_stack(stack).with_transport(transport).with_return(ret, errno)
     }
 

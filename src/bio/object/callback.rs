@@ -95,7 +95,8 @@ pub enum BioVerdict {
     /// Do it; the result stands.
     Proceed,
     /// Do not do it, or do as if it had come to this: 0 or a negative number, as the operation has them. Anything above
-    /// counts as 0.
+    /// counts as 0, and so does anything of [`Sendmmsg`](BioOperation::Sendmmsg) and
+    /// [`Recvmmsg`](BioOperation::Recvmmsg).
     Refuse(c_int),
 }
 
@@ -245,11 +246,14 @@ unsafe extern "C" fn observe(
     }
     let verdict = run(call);
     panics::drop_contained(closure);
-    match verdict {
-        Some(BioVerdict::Proceed) => proceed,
-        Some(BioVerdict::Refuse(result)) => c_long::from(result.min(0)),
+    let result = match verdict {
+        Some(BioVerdict::Proceed) => return proceed,
+        Some(BioVerdict::Refuse(result)) => result.min(0),
         None => -1,
-    }
+    };
+    // Of these two C keeps the answer in a `size_t`, where a negative one is a large success.
+    let many = matches!(event.operation, BioOperation::Sendmmsg | BioOperation::Recvmmsg);
+    c_long::from(if many { 0 } else { result })
 }
 
 /// What C says about an operation, as far as it can be read.

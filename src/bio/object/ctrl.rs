@@ -124,22 +124,27 @@ impl BioRef {
         self.count(|bio| unsafe { ext::BIO_wpending(bio) }, |bio| unsafe { ext::BIO_ctrl_wpending(bio) })
     }
 
-    /// Sets the BIO back to its beginning: an empty memory, the first byte of a file.
+    /// Sets the BIO back to its beginning: an empty memory, the first byte of a file, a BIO that is not connected or
+    /// does not listen yet.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unspecified`] from a BIO that cannot, [`ErrorKind::Io`] from a file.
+    /// [`ErrorKind::Unspecified`] from a BIO that cannot, [`ErrorKind::Io`] from a file, [`ErrorKind::InvalidInput`] from
+    /// a `BIO_s_connect` that is connected for datagrams, or could not make a socket: make another one.
     ///
     /// C: [`BIO_reset(3)`](https://docs.openssl.org/master/man3/BIO_ctrl/)
     #[doc(alias = "BIO_reset")]
     pub fn reset(&mut self) -> Result<(), Error> {
-        let is_file =
-            self.links().last().is_some_and(|last| matches!(last.method_type(), BioType::FILE | BioType::FD));
+        self.may_reset("BIO_reset")?;
+        const SAY_0: [BioType; 4] = [BioType::FILE, BioType::FD, BioType::CONNECT, BioType::ACCEPT];
+        // What hangs behind an accept BIO is not asked.
+        let asked = self.links().map(Self::method_type).find(|kind| kind.is(BioType::SOURCE_SINK));
+        let says_0 = asked.is_some_and(|kind| SAY_0.contains(&kind));
         // SAFETY: see above.
         match self.enter(|bio| unsafe { ext::BIO_reset(bio) }) {
             (1.., _) => Ok(()),
-            // Files differ from all others: 0 is success.
-            (0, _) if is_file => Ok(()),
+            // These differ from all others: 0 is success.
+            (0, _) if says_0 => Ok(()),
             (ret, errno) => Err(self.failed("BIO_reset", ret, errno)),
         }
     }

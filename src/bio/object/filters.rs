@@ -33,9 +33,16 @@ impl Bio {
     /// As [`buffer`](Self::buffer).
     ///
     /// C: [`BIO_f_readbuffer(3)`](https://docs.openssl.org/master/man3/BIO_f_readbuffer/)
+    ///
+    /// # Safety
+    ///
+    /// It keeps all that was read since it last stood at its beginning, and C counts that in an `int` that it lets run over,
+    /// behind which it writes past the end. So with the size of the buffer of the next read (not of what that gets),
+    /// it must come to less than 2 GiB minus 4096 bytes: [`seek`](BioRef::seek) to 0 goes back to the beginning, and who
+    /// reads whatever a peer sends uses [`buffer`](Self::buffer).
     #[doc(alias = "BIO_f_readbuffer")]
-    pub fn read_buffer() -> Result<Self, Error> {
-        // SAFETY: see above.
+    pub unsafe fn read_buffer() -> Result<Self, Error> {
+        // SAFETY: see above; what its method does not do as documented is ruled out by this function's contract.
         unsafe { Self::new(ext::BIO_f_readbuffer()) }
     }
 

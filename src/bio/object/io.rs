@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::base64::flush;
 use super::{BioError, BioType};
 use crate::bio::handle::{Bio, BioRef};
 use crate::error::{self, Error, ErrorKind};
@@ -129,6 +130,9 @@ impl BioRef {
         let (out, len) = (buf.as_mut_ptr(), int(buf.len()));
         // SAFETY: the BIO is live, and writes at most `len` bytes to the buffer.
         let (ret, errno) = self.operate("BIO_gets", |bio| unsafe { ext::BIO_gets(bio, out.cast(), len) })?;
+        if ret == 0 && error::is_empty() {
+            self.ask_memory();
+        }
         self.taken("BIO_gets", ret, errno).map(|read| read.min(buf.len() - 1))
     }
 
@@ -145,12 +149,28 @@ impl BioRef {
     /// C: [`BIO_get_line(3)`](https://docs.openssl.org/master/man3/BIO_read/)
     #[doc(alias = "BIO_get_line")]
     pub fn get_line(&mut self, line: &mut Vec<u8>, limit: usize) -> Result<usize, BioError> {
-        let limit = limit.min(c_int::MAX as usize - 1);
-        if limit == 0 {
-            return Ok(0);
+        let mut total = 0;
+        while total < limit {
+            let most = (limit - total).min(PIECE);
+            match self.get_piece(line, most) {
+                Ok(read) => {
+                    total += read;
+                    if read < most || line.last() == Some(&b'\n') {
+                        break;
+                    }
+                }
+                // A line that ends without its newline.
+                Err(BioError::End) if total > 0 => break,
+                Err(error) => return Err(error),
+            }
         }
+        Ok(total)
+    }
+
+    /// What C reads of a line in one call.
+    fn get_piece(&mut self, line: &mut Vec<u8>, most: usize) -> Result<usize, BioError> {
         // C ends what it read with a NUL, behind which nothing is written: it is the last one.
-        let mut buf = vec![0xff_u8; limit + 1];
+        let mut buf = vec![0xff_u8; most + 1];
         let (out, len) = (buf.as_mut_ptr(), int(buf.len()));
         // SAFETY: the BIO is live, and writes at most `len` bytes to the buffer.
         let (ret, errno) =
@@ -195,7 +215,7 @@ impl BioRef {
     #[doc(alias = "BIO_flush")]
     pub fn flush(&mut self) -> Result<(), BioError> {
         // SAFETY: the BIO is live and borrowed for writing.
-        let (ret, errno) = self.operate("BIO_flush", |bio| unsafe { ext::BIO_flush(bio) })?;
+        let (ret, errno) = self.operate("BIO_flush", |bio| unsafe { flush(bio) })?;
         self.given("BIO_flush", ret, errno).map(|_| ())
     }
 
@@ -217,9 +237,24 @@ impl BioRef {
         unsafe { ext::BIO_number_written(self.as_ptr()) }
     }
 
+    /// Lets an empty memory say whether more may come, which it says in a read, and not where a line is asked for.
+    fn ask_memory(&mut self) {
+        let empty = |bio: &mut Self| bio.method_type() == BioType::MEM && bio.pending() == 0;
+        let mut last = self;
+        while last.next().is_some() {
+            let Some(next) = last.next_mut() else { return };
+            last = next;
+        }
+        if empty(last) {
+            let mut none = [0_u8; 1];
+            // SAFETY: the BIO is live, and writes at most one byte to the buffer.
+            last.ask(|bio| unsafe { sys::BIO_read(bio, none.as_mut_ptr().cast(), 1) });
+        }
+    }
+
     /// Judges the answer of a read.
     pub(super) fn taken(&mut self, call: &'static str, ret: c_int, errno: c_int) -> Result<usize, BioError> {
-        if ret == 0 && !self.should_retry() && error::is_empty() {
+        if ret == 0 && self.waits().is_none() && error::is_empty() {
             return Err(BioError::End);
         }
         self.given(call, ret, errno)
@@ -236,6 +271,9 @@ impl BioRef {
         }
     }
 }
+
+/// How much of a line is read in one call: what nobody sends needs no memory.
+const PIECE: usize = 4096;
 
 /// A length as C counts it; what is beyond has to wait for the next call.
 pub(super) fn int(len: usize) -> c_int {

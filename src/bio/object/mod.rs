@@ -3,6 +3,7 @@
 //! What enters a BIO's method takes `&mut self`, a question too, for the method may be anybody's; what only reads the
 //! BIO itself takes `&self`.
 
+mod base64;
 mod call;
 mod callback;
 mod chain;
@@ -19,6 +20,7 @@ mod poll;
 mod send;
 mod slice;
 
+pub(in crate::bio) use base64::flush;
 pub use callback::{BioCallbackFn, BioEvent, BioOperation, BioVerdict};
 pub use chain::BioType;
 pub use ex_data::BioExIndex;

@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 
 use openssl_sys as sys;
 
+use super::BioType;
 use super::io::int;
 use crate::bio::handle::{Bio, BioRef};
 use crate::error::{self, Error, ErrorKind};
@@ -53,11 +54,18 @@ impl<'a> SliceBio<'a> {
 
     /// Puts filters before it, through which it is read from now on.
     ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for what is no filter; both are then freed.
+    ///
     /// C: [`BIO_push(3)`](https://docs.openssl.org/master/man3/BIO_push/)
     #[doc(alias = "BIO_push")]
-    pub fn behind(self, mut filters: Bio) -> Self {
+    pub fn behind(self, mut filters: Bio) -> Result<Self, Error> {
+        if !filters.links().all(|bio| bio.method_type().is(BioType::FILTER)) {
+            return Err(Error::new(ErrorKind::InvalidInput, "BIO_push").with_detail("not a filter"));
+        }
         filters.push(self.bio);
-        Self { bio: filters, source: PhantomData }
+        Ok(Self { bio: filters, source: PhantomData })
     }
 
     /// The BIO, without the lifetime of the bytes.
