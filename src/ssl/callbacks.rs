@@ -10,8 +10,10 @@ use openssl_sys_ext as ext;
 
 use super::SslRef;
 use super::state::State;
+use super::tickets;
 use crate::context::{
-    AskPassphrase, ChooseCertificate, InfoEvent, Message, ProtocolVersion, SecurityRule, run,
+    AskPassphrase, ChooseCertificate, ForbidResumption, GenerateSessionId, InfoEvent, Message,
+    ProtocolVersion, SecurityRule, run,
 };
 use crate::error::Error;
 use crate::ffi::{bytes, compat};
@@ -35,9 +37,18 @@ pub(crate) struct SslCallbacks {
     pub(super) security: Option<SecurityRule>,
     pub(super) certificate: Option<ChooseCertificate>,
     pub(super) passphrase: Option<AskPassphrase>,
+    pub(super) generate_session_id: Option<GenerateSessionId>,
+    pub(super) not_resumable: Option<ForbidResumption>,
+    pub(super) session_secret: Option<tickets::Secret>,
+    pub(super) ticket_extension: Option<tickets::TicketExtension>,
 }
 
 impl SslCallbacks {
+    /// What chooses the object's own certificate.
+    pub(crate) fn certificate_choice(&self) -> Option<ChooseCertificate> {
+        self.certificate.clone()
+    }
+
     /// Those of the callbacks that SSL_dup takes along.
     pub(super) fn for_copy(&self) -> Self {
         Self {
@@ -48,6 +59,10 @@ impl SslCallbacks {
             security: self.security.clone(),
             certificate: self.certificate.clone(),
             passphrase: self.passphrase.clone(),
+            generate_session_id: self.generate_session_id.clone(),
+            not_resumable: None,
+            session_secret: None,
+            ticket_extension: None,
         }
     }
 }
@@ -221,7 +236,10 @@ impl SslRef {
 /// # Safety
 ///
 /// `ssl` is live or NULL.
-unsafe fn closure<T>(ssl: *const sys::SSL, pick: impl FnOnce(&SslCallbacks) -> Option<T>) -> Option<T> {
+pub(super) unsafe fn closure<T>(
+    ssl: *const sys::SSL,
+    pick: impl FnOnce(&SslCallbacks) -> Option<T>,
+) -> Option<T> {
     if ssl.is_null() {
         return None;
     }

@@ -221,8 +221,10 @@ impl ParkedSession {
     }
 
     fn give_to(&self, copy: &mut Ssl) -> Result<(), Error> {
+        // A session of its own: a handshake that resumes writes to it, without a lock.
+        let session = self.session.dup()?;
         // SAFETY: the copy is live and borrowed for writing, and takes a reference of its own.
-        unsafe { set_session(copy.as_ptr(), self.session.as_ptr(), self.method) }
+        unsafe { set_session(copy.as_ptr(), session.as_ptr(), self.method) }
     }
 }
 
@@ -242,7 +244,7 @@ impl Drop for ParkedSession {
 /// # Safety
 ///
 /// `ssl` is live and may be changed; `session` is NULL or live.
-unsafe fn set_session(
+pub(super) unsafe fn set_session(
     ssl: *mut sys::SSL,
     session: *mut sys::SSL_SESSION,
     method: SslMethod,

@@ -1,6 +1,6 @@
 //! What this crate knows about one SSL object, kept in the object's ex_data, for objects that C made too.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openssl_sys as sys;
@@ -8,9 +8,11 @@ use openssl_sys as sys;
 use super::SslRef;
 use super::callbacks::SslCallbacks;
 use super::guard::Pledge;
+use super::resumption::Chosen;
 use crate::context::{Callbacks, SslContext, SslContextRef};
 use crate::error::{Error, ErrorKind, ErrorStack, OcspRefusal, VerifyFailure};
 use crate::ffi::ex_data::Slot;
+use crate::session::record::Terms;
 
 static SLOT: Slot<sys::SSL, State> = Slot::new();
 
@@ -59,6 +61,14 @@ pub(crate) struct State {
     late: AtomicBool,
     /// The verify parameters were lent for writing since that was noted.
     lent: AtomicBool,
+    /// How the session that is to be offered came here, as a number.
+    chosen: AtomicU8,
+    /// By which terms the handshake that began last verifies, where it does.
+    terms: Mutex<Option<Arc<Terms>>>,
+    /// The session that a server took out of a ticket: its address, to compare.
+    opened: AtomicUsize,
+    /// What tells the object's peer from others of the same name.
+    resumption_label: Mutex<String>,
     /// Contexts that the object had: libssl keeps pointers into them when it is switched to another.
     contexts: Mutex<Vec<SslContext>>,
     /// The callbacks of the context that the object was made from: they stay when the context is switched.
@@ -113,6 +123,8 @@ impl State {
             names_sessions: flag(&self.names_sessions),
             // Its session is the one that was copied.
             used: flag(&self.used),
+            chosen: self.chosen.load(Ordering::Relaxed).into(),
+            resumption_label: Mutex::new(lock(&self.resumption_label).clone()),
             contexts: Mutex::new(lock(&self.contexts).clone()),
             context: self.context.clone(),
             callbacks: Mutex::new(self.callbacks().for_copy()),
@@ -252,6 +264,51 @@ impl State {
         self.vouched.store(true, Ordering::Relaxed);
     }
 
+    /// Remembers how the session that is to be offered came here.
+    pub(super) fn choose_session(&self, chosen: Chosen) {
+        self.chosen.store(chosen as u8, Ordering::Relaxed);
+    }
+
+    /// Whether the session that is to be offered was chosen for the handshake that comes.
+    pub(super) fn chose_session(&self) -> bool {
+        self.chosen.load(Ordering::Relaxed) != Chosen::No as u8
+    }
+
+    /// A handshake begins that verifies by these terms. How the session came here that it offers; the next handshake is
+    /// not to take it for chosen.
+    pub(super) fn begin_session(&self, terms: Option<Arc<Terms>>) -> Chosen {
+        let earlier = std::mem::replace(&mut *lock(&self.terms), terms);
+        drop(earlier);
+        match self.chosen.swap(Chosen::No as u8, Ordering::Relaxed) {
+            1 => Chosen::Checked,
+            2 => Chosen::Unchecked,
+            _ => Chosen::No,
+        }
+    }
+
+    /// Notes the session that was in a ticket.
+    pub(crate) fn set_opened(&self, session: *const sys::SSL_SESSION) {
+        self.opened.store(session as usize, Ordering::Relaxed);
+    }
+
+    /// Whether that session came out of a ticket, so that no other connection has it.
+    pub(crate) fn has_opened(&self, session: *const sys::SSL_SESSION) -> bool {
+        self.opened.load(Ordering::Relaxed) == session as usize
+    }
+
+    /// By which terms the handshake that began last verifies.
+    pub(crate) fn session_terms(&self) -> Option<Arc<Terms>> {
+        lock(&self.terms).clone()
+    }
+
+    pub(crate) fn resumption_label(&self) -> String {
+        lock(&self.resumption_label).clone()
+    }
+
+    pub(super) fn set_resumption_label(&self, label: &str) {
+        label.clone_into(&mut lock(&self.resumption_label));
+    }
+
     /// Keeps a context for as long as the object lives.
     pub(crate) fn keep(&self, context: &SslContextRef) {
         let mut contexts = lock(&self.contexts);
@@ -287,6 +344,8 @@ impl State {
         self.vouched.store(false, Ordering::Relaxed);
         self.writing.store(false, Ordering::Relaxed);
         *lock(&self.pledge) = None;
+        let terms = lock(&self.terms).take();
+        drop(terms);
         *lock(&self.story) = None;
         *lock(&self.refusal) = None;
         *lock(&self.ocsp_refusal) = None;
