@@ -7,8 +7,8 @@ use openssl_sys as sys;
 
 use super::{SpkiPin, SslContextBuilderRef};
 use super::{
-    alpn, certificate_callback, chain_callback, client_certificate, hello, info, keylog, message, npn,
-    passphrase, security, sni, status, verify,
+    alpn, certificate_callback, chain_callback, client_certificate, early_data, hello, info, keylog, message,
+    npn, passphrase, security, sni, status, verify,
 };
 use crate::error::{self, Error, ErrorStack};
 use crate::ffi::ex_data::Slot;
@@ -46,6 +46,7 @@ pub(crate) struct Callbacks {
     pub(super) info: Option<info::Observe>,
     pub(super) message: Option<message::Observe>,
     pub(super) trace: Option<message::Trace>,
+    pub(super) allow_early_data: Option<early_data::Allow>,
     pub(super) status: status::Closures,
 }
 

@@ -1,5 +1,7 @@
 //! Sessions: what a connection leaves for others to resume.
 
+mod early_data;
+
 use std::fmt;
 
 use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};

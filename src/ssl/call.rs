@@ -95,6 +95,9 @@ impl SslRef {
             }
             state.heal();
         }
+        if state.reads_early() && phase == Phase::Data {
+            refuse_early(state, ssl, name).map_err(SslError::refused)?;
+        }
         // To serve a client lets an object forget what it is to ask for itself: then nobody would judge.
         if state.context.as_ref().is_some_and(|context| context.judges_staples()) {
             // SAFETY: the object is live and borrowed for writing.
@@ -145,6 +148,12 @@ impl SslRef {
             let ocsp =
                 verify.as_ref().and_then(|_| State::of_mut(self).ok()).and_then(State::take_ocsp_refusal);
             let kind = kind(code, errno, &stack, transport.is_some(), verify.as_ref());
+            let kind = if kind == ErrorKind::WrongRole && !self.is_wrong_role_for(name) {
+                // Early data came too late, or another call came in the middle of it.
+                ErrorKind::NotReady
+            } else {
+                kind
+            };
             // A system call's entry in the queue knows better than errno, which later calls may have changed.
             let errno = stack.root().and_then(Reason::system_error).unwrap_or(errno);
             Error::new(kind, name)
@@ -158,7 +167,7 @@ impl SslRef {
         let fatal = match code {
             ErrorCode::Want(_) => false,
             ErrorCode::ZeroReturn => phase == Phase::Handshake,
-            _ => !is_harmless(&error),
+            _ => !is_harmless(&error) && !self.is_misuse(&error),
         };
         // SAFETY: the object is live.
         if fatal && unsafe { ext::SSL_in_before(self.as_ptr()) } == 0 {
@@ -169,6 +178,21 @@ impl SslRef {
             }
         }
         SslError::new(code, ret, error.errno(), Some(error))
+    }
+
+    /// Whether a call that C should not have got is one of the other role.
+    fn is_wrong_role_for(&self, name: &str) -> bool {
+        match name {
+            "SSL_read_early_data" => !self.is_server(),
+            "SSL_write_early_data" | "SSL_read_ex" | "SSL_peek_ex" | "SSL_write_ex" => false,
+            _ => true,
+        }
+    }
+
+    /// Whether C only refused the call, and the connection is as it was.
+    fn is_misuse(&self, error: &Error) -> bool {
+        error.stack().has(ext::ERR_LIB_SSL, SHOULD_NOT_HAVE_BEEN_CALLED)
+            && self.state_string_long() != "error"
     }
 
     /// Which certificate was refused, if that is what ended the handshake.
@@ -234,6 +258,17 @@ impl SslRef {
         error::clear();
         names
     }
+}
+
+/// Refuses an ordinary read or write as long as early data is not read to its end.
+#[cold]
+fn refuse_early(state: &State, ssl: *mut sys::SSL, name: &'static str) -> Result<(), Error> {
+    // SAFETY: the object is live, and the calls only read it. C may have cleared it, or finished the handshake.
+    if unsafe { sys::SSL_is_init_finished(ssl) == 1 || ext::SSL_in_before(ssl) == 1 } {
+        state.set_reads_early(false);
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::NotReady, name).with_detail("early data is not read to its end"))
 }
 
 const CERTIFICATE_VERIFY_FAILED: c_int = 134;

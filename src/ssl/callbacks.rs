@@ -11,7 +11,7 @@ use openssl_sys_ext as ext;
 use super::SslRef;
 use super::state::State;
 use crate::context::{
-    AskPassphrase, ChooseCertificate, InfoEvent, Message, ProtocolVersion, SecurityRule, run,
+    AllowEarlyData, AskPassphrase, ChooseCertificate, InfoEvent, Message, ProtocolVersion, SecurityRule, run,
 };
 use crate::error::Error;
 use crate::ffi::{bytes, compat};
@@ -35,6 +35,7 @@ pub(crate) struct SslCallbacks {
     pub(super) security: Option<SecurityRule>,
     pub(super) certificate: Option<ChooseCertificate>,
     pub(super) passphrase: Option<AskPassphrase>,
+    pub(super) allow_early_data: Option<AllowEarlyData>,
 }
 
 impl SslCallbacks {
@@ -48,6 +49,7 @@ impl SslCallbacks {
             security: self.security.clone(),
             certificate: self.certificate.clone(),
             passphrase: self.passphrase.clone(),
+            allow_early_data: None,
         }
     }
 }
@@ -221,7 +223,10 @@ impl SslRef {
 /// # Safety
 ///
 /// `ssl` is live or NULL.
-unsafe fn closure<T>(ssl: *const sys::SSL, pick: impl FnOnce(&SslCallbacks) -> Option<T>) -> Option<T> {
+pub(super) unsafe fn closure<T>(
+    ssl: *const sys::SSL,
+    pick: impl FnOnce(&SslCallbacks) -> Option<T>,
+) -> Option<T> {
     if ssl.is_null() {
         return None;
     }

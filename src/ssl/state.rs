@@ -46,6 +46,8 @@ pub(crate) struct State {
     used: AtomicBool,
     /// The handshake that was finished verified what the context demands.
     vouched: AtomicBool,
+    /// Early data is being read, and its end has not come.
+    reads_early: AtomicBool,
     pledge: Mutex<Option<Pledge>>,
     /// The handshake was under way already when that was noted: C began it.
     late: AtomicBool,
@@ -211,6 +213,15 @@ impl State {
         self.vouched.store(true, Ordering::Relaxed);
     }
 
+    /// Whether early data is being read, which an ordinary read would take for confirmed data.
+    pub(crate) fn reads_early(&self) -> bool {
+        self.reads_early.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_reads_early(&self, reads: bool) {
+        self.reads_early.store(reads, Ordering::Relaxed);
+    }
+
     /// Keeps a context for as long as the object lives.
     pub(crate) fn keep(&self, context: &SslContextRef) {
         let mut contexts = lock(&self.contexts);
@@ -244,6 +255,7 @@ impl State {
     pub(crate) fn heal(&self) {
         self.poisoned.store(false, Ordering::Relaxed);
         self.vouched.store(false, Ordering::Relaxed);
+        self.reads_early.store(false, Ordering::Relaxed);
         *lock(&self.pledge) = None;
         *lock(&self.story) = None;
         *lock(&self.refusal) = None;
