@@ -12,7 +12,7 @@ use super::call::Phase;
 use super::callbacks::closure;
 use super::state::State;
 use crate::context::{AllowEarlyData, SslOptions, run};
-use crate::error::{Error, SslError};
+use crate::error::{Error, ErrorCode, SslError};
 use crate::session::SslSession;
 
 /// What became of early data.
@@ -101,8 +101,12 @@ impl SslRef {
         }
         let mut read = 0;
         let outcome = self.call("SSL_read_early_data", Phase::Handshake, |ssl| {
-            // SAFETY: the object is live; C writes at most `len` bytes to the buffer and their number to `read`.
-            unsafe { sys::SSL_read_early_data(ssl, buf.as_mut_ptr().cast(), buf.len(), &raw mut read) }
+            // SAFETY: the object is live and has both BIOs; C writes at most `len` bytes to the buffer and their number to
+            // `read`.
+            unsafe {
+                let ret = sys::SSL_read_early_data(ssl, buf.as_mut_ptr().cast(), buf.len(), &raw mut read);
+                if ret == sys::SSL_READ_EARLY_DATA_FINISH && hides_failure(ssl) { 0 } else { ret }
+            }
         });
         let finished = matches!(outcome, Ok(sys::SSL_READ_EARLY_DATA_FINISH));
         if let Ok(state) = State::of_mut(self) {
@@ -227,6 +231,21 @@ impl SslRef {
                 _ => Err(Error::from_queue("SSL_set_session")),
             }
         }
+    }
+}
+
+/// The end of the early data may come together with what ends the connection, of which C says nothing then.
+///
+/// # Safety
+///
+/// `ssl` is live and has both BIOs, and SSL_read_early_data said that the early data is read to its end just now.
+unsafe fn hides_failure(ssl: *mut sys::SSL) -> bool {
+    // SAFETY: by this function's contract; the calls only read the object and the queue.
+    unsafe {
+        let read_on = ext::SSL_get_early_data_status(ssl) == ext::SSL_EARLY_DATA_ACCEPTED;
+        read_on
+            && sys::SSL_is_init_finished(ssl) == 0
+            && !matches!(ErrorCode::from_raw(sys::SSL_get_error(ssl, 0)), ErrorCode::Want(_))
     }
 }
 

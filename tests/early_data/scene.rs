@@ -232,3 +232,8 @@ fn end_of<S: Channel>(mut server: Turn<Serving<S>, Served<S>>) -> io::Result<Ser
     }
     panic!("the server does not see its client's end");
 }
+
+/// The kind of the crate's error inside, if it is one.
+pub fn kind(error: &io::Error) -> Option<libssl::ErrorKind> {
+    error.get_ref()?.downcast_ref::<Error>().map(Error::kind)
+}
