@@ -114,6 +114,10 @@ impl SslRef {
         if guarded {
             self.admit(name, phase).map_err(SslError::refused)?;
         }
+        // SAFETY: the object is live, and the call only reads it.
+        if phase == Phase::Handshake && unsafe { ext::SSL_in_before(ssl) } == 1 {
+            self.prepare_session(name).map_err(SslError::refused)?;
+        }
         Ok(guarded)
     }
 
@@ -167,6 +171,9 @@ impl SslRef {
                 state.poison(None);
                 state.tell(error.retell());
             }
+            if phase == Phase::Handshake {
+                self.forget_offered();
+            }
         }
         SslError::new(code, ret, error.errno(), Some(error))
     }
@@ -200,7 +207,7 @@ impl SslRef {
     }
 
     /// All that this object demands of its peer's certificate: the names, and a mail address.
-    pub(super) fn expected(&self) -> Vec<String> {
+    pub(crate) fn expected(&self) -> Vec<String> {
         let mut expected = self.expected_names();
         let email = self.verify_param().email();
         expected.extend(email.map(|email| email.to_string_lossy().into_owned()));
