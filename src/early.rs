@@ -109,8 +109,13 @@ fn suspend_or_fail<C: Channel>(
 
 /// The end of a handshake that failed.
 fn fail<C: Channel>(link: Link<C>, error: SslError, call: &'static str) -> HandshakeFailure<C> {
-    let Link { mut ssl, held } = link;
     let error = error.into_error(call);
+    give_up(link, error)
+}
+
+/// Takes the object and its channel apart.
+fn give_up<C: Channel>(link: Link<C>, error: Error) -> HandshakeFailure<C> {
+    let Link { mut ssl, held } = link;
     let (mut channel, read_ahead) = C::detach(held, &mut ssl);
     channel.put_back(read_ahead);
     HandshakeFailure::new(error, ssl, channel)

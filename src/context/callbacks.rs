@@ -8,12 +8,13 @@ use openssl_sys as sys;
 use super::{SpkiPin, SslContextBuilderRef};
 use super::{
     alpn, certificate_callback, chain_callback, client_certificate, early_data, hello, info, keylog, message,
-    npn, passphrase, security, sni, status, verify,
+    npn, passphrase, security, session_callbacks, sni, status, verify,
 };
 use crate::error::{self, Error, ErrorStack};
 use crate::ffi::ex_data::Slot;
 use crate::ffi::{errno, panics};
 use crate::library::LibContext;
+use crate::session::ClientSessionCache;
 use crate::ssl::state::State;
 
 static SLOT: Slot<sys::SSL_CTX, Arc<Callbacks>> = Slot::new();
@@ -30,6 +31,8 @@ pub(crate) struct Callbacks {
     pub(crate) demands_name: bool,
     /// The store has other holders, and cannot tell so itself.
     pub(super) shared_store: bool,
+    /// Where clients keep their sessions.
+    pub(crate) client_sessions: Option<ClientSessionCache>,
     pub(super) verify: Option<verify::Decide>,
     pub(super) chain: Option<chain_callback::Decide>,
     pub(super) pins: Option<Arc<[SpkiPin]>>,
@@ -48,6 +51,7 @@ pub(crate) struct Callbacks {
     pub(super) trace: Option<message::Trace>,
     pub(super) allow_early_data: Option<early_data::Allow>,
     pub(super) status: status::Closures,
+    pub(super) sessions: session_callbacks::Closures,
 }
 
 impl Callbacks {

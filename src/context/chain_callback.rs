@@ -22,6 +22,12 @@ pub(super) struct Decide {
     pub(super) replaces: bool,
 }
 
+impl Decide {
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.replaces == other.replaces && Arc::ptr_eq(&self.closure, &other.closure)
+    }
+}
+
 /// A peer's chain, in a callback that judges it as a whole.
 #[doc(alias = "X509_STORE_CTX")]
 pub struct PeerChainView<'a> {

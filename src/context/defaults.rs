@@ -12,6 +12,7 @@ use super::{
 };
 use crate::error::{self, Error, ErrorKind};
 use crate::library::{self, LibContext};
+use crate::session::ClientSessionCache;
 use crate::x509::X509Store;
 
 impl SslContext {
@@ -73,7 +74,8 @@ impl SslContext {
     /// process: all clients share one [store](crate::x509::X509Store::system).
     ///
     /// It speaks TLS 1.2 and later, or what `openssl.cnf` says where that is stricter. Ciphers, groups and security
-    /// level are the system's.
+    /// level are the system's. Sessions are kept and resumed, in a [`ClientSessionCache`] of the context's own; see
+    /// [`set_client_session_cache`](SslContextBuilderRef::set_client_session_cache).
     ///
     /// # Errors
     ///
@@ -119,6 +121,8 @@ impl SslContext {
         builder.begin_with(anchors)?;
         builder.set_verify(SslVerifyMode::PEER)?;
         builder.update_callbacks(|callbacks| callbacks.demands_name = true)?;
+        let sessions = ClientSessionCache::new(ClientSessionCache::DEFAULT_CAPACITY);
+        builder.set_client_session_cache(Some(&sessions))?;
         Ok(builder)
     }
 

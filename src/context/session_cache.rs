@@ -1,13 +1,16 @@
 //! The cache in which libssl itself keeps sessions.
 
 use std::ffi::c_long;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bitflags::bitflags;
+use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::{ContextSettings, SslContextBuilderRef};
-use crate::error::{Error, ErrorKind};
+use super::{ContextSettings, SslContextBuilderRef, SslContextRef, calling};
+use crate::error::{self, Error, ErrorKind};
+use crate::ffi::{self, compat};
+use crate::session::SslSessionRef;
 
 bitflags! {
     /// `SSL_SESS_CACHE_…`: which sessions the context keeps. No bit at all is `SSL_SESS_CACHE_OFF`. A context begins with
@@ -68,6 +71,80 @@ impl ContextSettings {
         // SAFETY: the context is live, and the call only reads it.
         let seconds = unsafe { ext::SSL_CTX_get_timeout(self.as_ptr()) };
         Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+    }
+}
+
+impl SslContextRef {
+    /// Removes the sessions that are over from the context's own cache. libssl does so by itself after every 255 connections.
+    ///
+    /// C: [`SSL_CTX_flush_sessions_ex(3)`](https://docs.openssl.org/master/man3/SSL_CTX_flush_sessions/)
+    #[doc(alias = "SSL_CTX_flush_sessions_ex")]
+    #[doc(alias = "SSL_CTX_flush_sessions")]
+    pub fn flush_sessions(&self) {
+        self.flush(compat::session::seconds(SystemTime::now()).unwrap_or_default().max(1));
+    }
+
+    /// Removes all sessions from the context's own cache: they are not resumed any more. Tickets are.
+    ///
+    /// C: [`SSL_CTX_flush_sessions_ex(3)`](https://docs.openssl.org/master/man3/SSL_CTX_flush_sessions/), at 0
+    #[doc(alias = "SSL_CTX_flush_sessions_ex")]
+    #[doc(alias = "SSL_CTX_flush_sessions")]
+    pub fn remove_all_sessions(&self) {
+        self.flush(0);
+    }
+
+    fn flush(&self, seconds: i64) {
+        // SAFETY: the context is live and locks its sessions. The callback for removed ones is the user's code.
+        calling(|| unsafe { compat::session::flush(self.as_ptr(), seconds) });
+        error::clear();
+    }
+
+    /// Adds a copy of a session to the context's own cache, and says whether it is new there. It can then be resumed by
+    /// whoever proposes its number and knows its secret.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] if OpenSSL cannot allocate.
+    ///
+    /// C: [`SSL_CTX_add_session(3)`](https://docs.openssl.org/master/man3/SSL_CTX_add_session/)
+    #[doc(alias = "SSL_CTX_add_session")]
+    #[doc(alias = "SSL_add_session")]
+    pub fn add_session(&self, session: &SslSessionRef) -> Result<bool, Error> {
+        let copy = session.dup()?;
+        error::clear();
+        // SAFETY: both are live; the context locks its sessions, and takes a reference of its own. What there was no room for
+        // is told to the user's code.
+        let added = calling(|| unsafe { sys::SSL_CTX_add_session(self.as_ptr(), copy.as_ptr()) });
+        error::clear();
+        Ok(added == 1)
+    }
+
+    /// Takes a session out of the context's own cache, and says whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] if OpenSSL cannot allocate.
+    ///
+    /// C: [`SSL_CTX_remove_session(3)`](https://docs.openssl.org/master/man3/SSL_CTX_add_session/)
+    #[doc(alias = "SSL_CTX_remove_session")]
+    #[doc(alias = "SSL_remove_session")]
+    pub fn remove_session(&self, session: &SslSessionRef) -> Result<bool, Error> {
+        // C marks what it is given as well as what it finds.
+        let copy = session.dup()?;
+        error::clear();
+        // SAFETY: both are live; the context locks its sessions. The callback for removed ones is the user's code.
+        let removed = calling(|| unsafe { sys::SSL_CTX_remove_session(self.as_ptr(), copy.as_ptr()) });
+        error::clear();
+        Ok(removed == 1)
+    }
+
+    /// C's table of the sessions in the context's own cache, for a port: C has no lock for whoever goes through it.
+    ///
+    /// C: [`SSL_CTX_sessions(3)`](https://docs.openssl.org/master/man3/SSL_CTX_sessions/)
+    #[doc(alias = "SSL_CTX_sessions")]
+    pub fn sessions_ptr(&self) -> *mut ffi::lhash_st_SSL_SESSION {
+        // SAFETY: the context is live, and the call only reads it.
+        unsafe { ext::SSL_CTX_sessions(self.as_ptr()) }
     }
 }
 

@@ -9,6 +9,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::callbacks::{Callbacks, run};
+use super::terms::same;
 use super::{ContextSettings, SslContextBuilderRef};
 use crate::error::{Error, ErrorKind, OcspRefusal, VerifyFailure};
 use crate::ffi::compat::ocsp as compat;
@@ -26,6 +27,18 @@ pub(super) struct Closures {
     supply: Option<Supply>,
     judge: Option<Judge>,
     policy: Option<Arc<(StaplePolicy, OcspCheck)>>,
+}
+
+impl Closures {
+    /// What judges the responses of servers.
+    pub(super) fn judges(&self) -> Self {
+        Self { supply: None, judge: self.judge.clone(), policy: self.policy.clone() }
+    }
+
+    /// Whether both judge alike.
+    pub(super) fn judge_alike(&self, other: &Self) -> bool {
+        same(self.judge.as_ref(), other.judge.as_ref()) && same(self.policy.as_ref(), other.policy.as_ref())
+    }
 }
 
 impl Callbacks {

@@ -47,6 +47,12 @@ pub(super) struct Decide {
     pub(super) overrides: bool,
 }
 
+impl Decide {
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.overrides == other.overrides && Arc::ptr_eq(&self.closure, &other.closure)
+    }
+}
+
 /// One certificate of a chain that is being verified, in a verify callback.
 #[doc(alias = "X509_STORE_CTX")]
 pub struct VerifyView<'a> {

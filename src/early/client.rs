@@ -5,7 +5,7 @@ use std::{fmt, io};
 
 use openssl_sys as sys;
 
-use super::{CHUNK, Unfinished, fail, suspend_or_fail, suspension};
+use super::{CHUNK, Unfinished, fail, give_up, suspend_or_fail, suspension};
 use crate::bio::Channel;
 use crate::connected::Connected;
 use crate::error::{Error, ErrorKind, SslError, Want};
@@ -50,15 +50,16 @@ pub enum EarlyOutcome {
 }
 
 impl Ssl {
-    /// Begins as a client that may send early data over `channel`, with the session that was set on this object. No byte
-    /// moves in this call.
+    /// Begins as a client that may send early data over `channel`, with the session that was set on this object, or
+    /// one from the context's [cache](crate::session::ClientSessionCache). No byte moves in this call.
     ///
     /// Without a session that allows early data all goes as with [`connect`](Self::connect): nothing fits into
     /// [`write_early`](EarlyClient::write_early), and [`finish`](EarlyClient::finish) shakes hands.
     ///
     /// # Errors
     ///
-    /// As [`connect`](Self::connect) for an object that cannot begin as a client. The failure gives both back.
+    /// As [`connect`](Self::connect) for an object that cannot begin as a client, such as [`ErrorKind::NoServerName`] where
+    /// the context demands a verified name and none was set. The failure gives both back.
     ///
     /// ```no_run
     /// # use std::io::Write;
@@ -82,28 +83,27 @@ impl Ssl {
         if let Err(error) = self.prepare(Call::Connect) {
             return Err(HandshakeFailure::new(error, self, channel));
         }
-        let session = match self.own_early_session() {
+        // SAFETY: object and channel become one `Link<C>`, which detaches them, or drops the object first.
+        let held = match unsafe { channel.attach(&mut self) } {
+            Ok(held) => held,
+            Err((error, channel)) => return Err(HandshakeFailure::new(error, self, channel)),
+        };
+        let session = match self.settle_early_session() {
             Ok(session) => session,
-            Err(error) => return Err(HandshakeFailure::new(error, self, channel)),
+            Err(error) => return Err(give_up(Link { ssl: self, held }, error)),
         };
         let allowance = session.as_ref().map_or(0, |session| session.max_early_data());
-        // SAFETY: object and channel become one `Link<C>`, which detaches them, or drops the object first.
-        match unsafe { channel.attach(&mut self) } {
-            Ok(held) => {
-                let modes = self.allow_moving_partial_writes();
-                Ok(EarlyClient {
-                    link: Link { ssl: self, held },
-                    taken: Vec::new(),
-                    sent: 0,
-                    session,
-                    allowance,
-                    finishing: false,
-                    want: None,
-                    modes,
-                })
-            }
-            Err((error, channel)) => Err(HandshakeFailure::new(error, self, channel)),
-        }
+        let modes = self.allow_moving_partial_writes();
+        Ok(EarlyClient {
+            link: Link { ssl: self, held },
+            taken: Vec::new(),
+            sent: 0,
+            session,
+            allowance,
+            finishing: false,
+            want: None,
+            modes,
+        })
     }
 }
 
@@ -120,9 +120,7 @@ impl<C: Channel> EarlyClient<C> {
     ///
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) (or whatever the transport said for it) if what was taken before must wait
     /// still; [`wants`](Self::wants) tells what for. Any other error wraps an [`Error`], or is the transport's own: its kind
-    /// is [`ErrorKind::NotReady`] once [`finish`](Self::finish) has begun, and
-    /// [`ErrorKind::NoServerName`] where the context demands a verified name and none was set.
-    /// The connection is dead after a failure; whether early data arrived is unknown then.
+    /// is [`ErrorKind::NotReady`] once [`finish`](Self::finish) has begun. The connection is dead after a failure; whether early data arrived is unknown then.
     ///
     /// C: [`SSL_write_early_data(3)`](https://docs.openssl.org/master/man3/SSL_read_early_data/)
     #[doc(alias = "SSL_write_early_data")]

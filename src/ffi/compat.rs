@@ -7,6 +7,7 @@ pub(crate) mod context;
 pub(crate) mod library;
 pub(crate) mod messages;
 pub(crate) mod ocsp;
+pub(crate) mod session;
 pub(crate) mod sockets;
 pub(crate) mod ssl;
 pub(crate) mod verify;

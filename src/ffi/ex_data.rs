@@ -135,11 +135,30 @@ impl<C: Carrier, T: Send + 'static> Index<C, T> {
 /// One index, allocated once for the process, for values that this crate has of its own.
 pub(crate) struct Slot<C, T> {
     index: OnceLock<Index<C, T>>,
+    dup: ext::CRYPTO_EX_dup,
 }
 
 impl<C: Carrier, T: Send + 'static> Slot<C, T> {
     pub(crate) const fn new() -> Self {
-        Self { index: OnceLock::new() }
+        Self { index: OnceLock::new(), dup: Some(forget_on_dup) }
+    }
+
+    /// A slot whose value the copy of an object has too, once more.
+    pub(crate) const fn shared() -> Self
+    where
+        T: SharedValue,
+    {
+        Self { index: OnceLock::new(), dup: Some(share_on_dup::<T>) }
+    }
+
+    /// Takes the value of this object away.
+    ///
+    /// # Safety
+    ///
+    /// As [`set`](Self::set).
+    pub(crate) unsafe fn clear(&self, object: *mut C) -> Result<(), Error> {
+        // SAFETY: by this function's contract.
+        self.index.get().map_or(Ok(None), |index| unsafe { index.set(object, None) }).map(drop)
     }
 
     /// The value of this object, if one was set.
@@ -166,8 +185,8 @@ impl<C: Carrier, T: Send + 'static> Slot<C, T> {
         if let Some(index) = self.index.get() {
             return Ok(index);
         }
-        // SAFETY: the copy starts without a value.
-        let index = unsafe { Index::new(Some(forget_on_dup)) }?;
+        // SAFETY: the copy starts without a value, or with one of its own.
+        let index = unsafe { Index::new(self.dup) }?;
         // Of two threads that race here one index stays unused; that is all.
         Ok(self.index.get_or_init(|| index))
     }
@@ -184,6 +203,28 @@ pub(crate) unsafe extern "C" fn forget_on_dup(
 ) -> c_int {
     // SAFETY: C passes the place of the pointer that it will store in the copy.
     unsafe { *data = ptr::null_mut() };
+    1
+}
+
+/// A value whose clone runs no code of the user's, and cannot panic.
+pub(crate) trait SharedValue: Clone + 'static {}
+
+impl<T: ?Sized + 'static> SharedValue for std::sync::Arc<T> {}
+
+unsafe extern "C" fn share_on_dup<T: SharedValue>(
+    _to: *mut sys::CRYPTO_EX_DATA,
+    _from: *const sys::CRYPTO_EX_DATA,
+    data: *mut *mut c_void,
+    _index: c_int,
+    _argl: c_long,
+    _argp: *mut c_void,
+) -> c_int {
+    // SAFETY: C passes the place of the pointer that it will store in the copy. It holds what the object has: NULL, or its
+    // `T`, which nobody replaces while the object is copied.
+    unsafe {
+        let copy = (*data).cast::<T>().as_ref().map(|value| Box::new(value.clone()));
+        *data = copy.map_or(ptr::null_mut(), |copy| Box::into_raw(copy).cast());
+    }
     1
 }
 

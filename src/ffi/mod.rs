@@ -64,4 +64,4 @@ pub use openssl_sys::{
     SSL_CIPHER, SSL_CTX, SSL_METHOD, SSL_SESSION, X509, X509_CRL, X509_NAME, X509_STORE, X509_STORE_CTX,
     X509_VERIFY_PARAM,
 };
-pub use openssl_sys_ext::OCSP_RESPID;
+pub use openssl_sys_ext::{OCSP_RESPID, lhash_st_SSL_SESSION};

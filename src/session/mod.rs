@@ -1,13 +1,38 @@
 //! Sessions: what a connection leaves for others to resume.
+//!
+//! An [`SslSession`] is frozen: it has a session of its own, which no connection uses. [`SslRef::session`] copies the one of
+//! a connection, [`SslRef::set_session`] gives a connection a copy, and [`SslSessionBuilder`] changes one that nobody else
+//! has.
+//!
+//! A connection that resumes is verified by nothing but the secret: its peer shows no certificate. So a client that this
+//! crate drives remembers with each session what it was verified by (names, roots, verify mode, pins, callbacks, the
+//! client's own certificate), and a connection with other settings makes a full handshake in its place.
+//!
+//! A client from [`SslContext::client`] keeps sessions by itself, in a [`ClientSessionCache`].
+//!
+//! [`SslRef::session`]: crate::SslRef::session
+//! [`SslRef::set_session`]: crate::SslRef::set_session
+//! [`SslContext::client`]: crate::SslContext::client
 
-mod early_data;
+mod builder;
+mod cache;
+mod encoding;
+mod fields;
+pub(crate) mod record;
+mod secret;
 
 use std::fmt;
 
 use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
 use openssl_sys as sys;
+use openssl_sys_ext as ext;
 
+use crate::context::calling;
 use crate::error::{self, Error};
+
+pub use builder::SslSessionBuilder;
+pub use cache::ClientSessionCache;
+pub use secret::SecretBytes;
 
 // `Send` and `Sync`: an SSL_SESSION counts its references atomically, and nothing that is reachable from
 // `&SslSessionRef` writes, but for `unsafe` calls whose callers promise that nobody else is there.
@@ -30,6 +55,23 @@ unsafe fn share(session: *mut sys::SSL_SESSION) -> *mut sys::SSL_SESSION {
     // SAFETY: live by this function's contract.
     unsafe { sys::SSL_SESSION_up_ref(session) };
     session
+}
+
+/// A session of its own with all that one of C's has.
+///
+/// # Safety
+///
+/// `session` is live, and nobody changes it during the call but for what libssl itself writes without a lock.
+pub(crate) unsafe fn dup(session: *const sys::SSL_SESSION) -> Result<SslSession, Error> {
+    error::clear();
+    // SAFETY: live by this function's contract. Clones of what is in its ex_data are the user's code.
+    let copy = calling(|| unsafe { ext::SSL_SESSION_dup(session) });
+    if copy.is_null() {
+        return Err(Error::from_queue("SSL_SESSION_dup"));
+    }
+    error::clear();
+    // SAFETY: not NULL, and ours alone.
+    Ok(unsafe { SslSession::from_ptr(copy) })
 }
 
 impl SslSession {
@@ -95,7 +137,11 @@ impl SslSessionRef {
 
 impl fmt::Debug for SslSessionRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SslSession").finish_non_exhaustive()
+        f.debug_struct("SslSession")
+            .field("protocol_version", &self.protocol_version())
+            .field("resumable", &self.is_resumable())
+            .field("has_ticket", &self.has_ticket())
+            .finish_non_exhaustive()
     }
 }
 

@@ -82,6 +82,11 @@ impl SslRef {
         Err(self.failure(name, phase, &outcome))
     }
 
+    /// What a call that begins a handshake looks after before it reaches C.
+    pub(super) fn check_beginning(&mut self, name: &'static str) -> Result<(), Error> {
+        self.may_call(name, Phase::Handshake).map(drop).map_err(|error| error.into_error(name))
+    }
+
     /// Refuses what must not reach C: a dead object, one without BIOs, and a peer without a name where one is demanded,
     /// of which the answer is whether that must be looked after.
     #[inline]
@@ -116,6 +121,10 @@ impl SslRef {
         }
         if guarded {
             self.admit(name, phase).map_err(SslError::refused)?;
+        }
+        // SAFETY: the object is live, and the call only reads it.
+        if phase == Phase::Handshake && unsafe { ext::SSL_in_before(ssl) } == 1 {
+            self.prepare_session(name).map_err(SslError::refused)?;
         }
         Ok(guarded)
     }
@@ -176,6 +185,9 @@ impl SslRef {
                 state.poison(None);
                 state.tell(error.retell());
             }
+            if phase == Phase::Handshake {
+                self.forget_offered();
+            }
         }
         SslError::new(code, ret, error.errno(), Some(error))
     }
@@ -224,7 +236,7 @@ impl SslRef {
     }
 
     /// All that this object demands of its peer's certificate: the names, and a mail address.
-    pub(super) fn expected(&self) -> Vec<String> {
+    pub(crate) fn expected(&self) -> Vec<String> {
         let mut expected = self.expected_names();
         let email = self.verify_param().email();
         expected.extend(email.map(|email| email.to_string_lossy().into_owned()));

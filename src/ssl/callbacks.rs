@@ -39,6 +39,11 @@ pub(crate) struct SslCallbacks {
 }
 
 impl SslCallbacks {
+    /// What chooses the object's own certificate.
+    pub(crate) fn certificate_choice(&self) -> Option<ChooseCertificate> {
+        self.certificate.clone()
+    }
+
     /// Those of the callbacks that SSL_dup takes along.
     pub(super) fn for_copy(&self) -> Self {
         Self {

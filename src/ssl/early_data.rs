@@ -10,10 +10,11 @@ use openssl_sys_ext as ext;
 use super::SslRef;
 use super::call::Phase;
 use super::callbacks::closure;
+use super::resumption::Chosen;
 use super::state::State;
 use crate::context::{AllowEarlyData, SslOptions, run};
 use crate::error::{Error, ErrorCode, SslError};
-use crate::session::SslSession;
+use crate::session::{SslSession, SslSessionRef};
 
 /// What became of early data.
 ///
@@ -211,26 +212,20 @@ impl SslRef {
         self.set_options(SslOptions::NO_ANTI_REPLAY);
     }
 
-    /// Gives an object that has not begun a copy of the session that it would resume, if that allows early data. Nobody else
-    /// has it, unless the object lends it.
-    pub(crate) fn own_early_session(&mut self) -> Result<Option<SslSession>, Error> {
-        if self.session_max_early_data().unwrap_or(0) == 0 {
-            return Ok(None);
+    /// Settles which session an object that has not begun will offer, as the call that begins would, and answers with that
+    /// session if it allows early data. It is a copy that nobody else has.
+    pub(crate) fn settle_early_session(&mut self) -> Result<Option<SslSession>, Error> {
+        self.check_beginning("SSL_write_early_data")?;
+        let session = match self.session_max_early_data() {
+            None | Some(0) => None,
+            // SAFETY: the object lends its session (get0), which is not NULL.
+            Some(_) => Some(unsafe { SslSessionRef::from_ptr(ext::SSL_get_session(self.as_ptr())) }.dup()?),
+        };
+        if session.is_some() {
+            self.put_session(session.as_ref())?;
         }
-        crate::error::clear();
-        // SAFETY: the object is live and borrowed for writing; it lends its session (get0), which is not NULL, and takes a
-        // reference of its own to the copy.
-        unsafe {
-            let copy = ext::SSL_SESSION_dup(ext::SSL_get_session(self.as_ptr()));
-            if copy.is_null() {
-                return Err(Error::from_queue("SSL_SESSION_dup"));
-            }
-            let copy = SslSession::from_ptr(copy);
-            match sys::SSL_set_session(self.as_ptr(), copy.as_ptr()) {
-                1 => Ok(Some(copy)),
-                _ => Err(Error::from_queue("SSL_set_session")),
-            }
-        }
+        State::of_mut(self)?.choose_session(Chosen::Unchecked);
+        Ok(session)
     }
 }
 

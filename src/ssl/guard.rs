@@ -53,8 +53,9 @@ impl SslRef {
         }
         let pledge = verifies.then_some(expected);
         if in_before {
-            // The session of a handshake before was verified against other names, perhaps, or not at all.
-            let used = state.begin(pledge);
+            // The session of a handshake before was verified against other names, perhaps, or not at all; one that was chosen
+            // since is looked at later.
+            let used = state.begin(pledge) && !state.chose_session();
             // SAFETY: the object is live and borrowed for writing.
             if used && unsafe { sys::SSL_set_session(self.as_ptr(), std::ptr::null_mut()) } != 1 {
                 return Err(Error::from_queue("SSL_set_session"));

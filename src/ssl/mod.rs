@@ -26,6 +26,7 @@ mod options;
 mod peer;
 mod post_handshake;
 mod randoms;
+mod resumption;
 mod security;
 mod session;
 mod sigalgs;

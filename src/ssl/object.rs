@@ -242,7 +242,7 @@ impl Drop for ParkedSession {
 /// # Safety
 ///
 /// `ssl` is live and may be changed; `session` is NULL or live.
-unsafe fn set_session(
+pub(super) unsafe fn set_session(
     ssl: *mut sys::SSL,
     session: *mut sys::SSL_SESSION,
     method: SslMethod,

@@ -8,9 +8,11 @@ use openssl_sys as sys;
 use super::SslRef;
 use super::callbacks::SslCallbacks;
 use super::guard::Pledge;
+use super::resumption::Chosen;
 use crate::context::{Callbacks, SslContext, SslContextRef};
 use crate::error::{Error, ErrorKind, OcspRefusal, VerifyFailure};
 use crate::ffi::ex_data::Slot;
+use crate::session::record::Terms;
 
 static SLOT: Slot<sys::SSL, State> = Slot::new();
 
@@ -53,6 +55,12 @@ pub(crate) struct State {
     late: AtomicBool,
     /// The verify parameters were lent for writing since that was noted.
     lent: AtomicBool,
+    /// How the session that is to be offered came here, as a number.
+    chosen: AtomicU8,
+    /// By which terms the handshake that began last verifies, where it does.
+    terms: Mutex<Option<Arc<Terms>>>,
+    /// What tells the object's peer from others of the same name.
+    resumption_label: Mutex<String>,
     /// Contexts that the object had: libssl keeps pointers into them when it is switched to another.
     contexts: Mutex<Vec<SslContext>>,
     /// The callbacks of the context that the object was made from: they stay when the context is switched.
@@ -100,6 +108,8 @@ impl State {
             any_name: flag(&self.any_name),
             // Its session is the one that was copied.
             used: flag(&self.used),
+            chosen: self.chosen.load(Ordering::Relaxed).into(),
+            resumption_label: Mutex::new(lock(&self.resumption_label).clone()),
             contexts: Mutex::new(lock(&self.contexts).clone()),
             context: self.context.clone(),
             callbacks: Mutex::new(self.callbacks().for_copy()),
@@ -222,6 +232,41 @@ impl State {
         self.reads_early.store(reads, Ordering::Relaxed);
     }
 
+    /// Remembers how the session that is to be offered came here.
+    pub(super) fn choose_session(&self, chosen: Chosen) {
+        self.chosen.store(chosen as u8, Ordering::Relaxed);
+    }
+
+    /// Whether the session that is to be offered was chosen for the handshake that comes.
+    pub(super) fn chose_session(&self) -> bool {
+        self.chosen.load(Ordering::Relaxed) != Chosen::No as u8
+    }
+
+    /// A handshake begins that verifies by these terms. How the session came here that it offers; the next handshake is
+    /// not to take it for chosen.
+    pub(super) fn begin_session(&self, terms: Option<Arc<Terms>>) -> Chosen {
+        let earlier = std::mem::replace(&mut *lock(&self.terms), terms);
+        drop(earlier);
+        match self.chosen.swap(Chosen::No as u8, Ordering::Relaxed) {
+            1 => Chosen::Checked,
+            2 => Chosen::Unchecked,
+            _ => Chosen::No,
+        }
+    }
+
+    /// By which terms the handshake that began last verifies.
+    pub(crate) fn session_terms(&self) -> Option<Arc<Terms>> {
+        lock(&self.terms).clone()
+    }
+
+    pub(crate) fn resumption_label(&self) -> String {
+        lock(&self.resumption_label).clone()
+    }
+
+    pub(super) fn set_resumption_label(&self, label: &str) {
+        label.clone_into(&mut lock(&self.resumption_label));
+    }
+
     /// Keeps a context for as long as the object lives.
     pub(crate) fn keep(&self, context: &SslContextRef) {
         let mut contexts = lock(&self.contexts);
@@ -257,6 +302,8 @@ impl State {
         self.vouched.store(false, Ordering::Relaxed);
         self.reads_early.store(false, Ordering::Relaxed);
         *lock(&self.pledge) = None;
+        let terms = lock(&self.terms).take();
+        drop(terms);
         *lock(&self.story) = None;
         *lock(&self.refusal) = None;
         *lock(&self.ocsp_refusal) = None;

@@ -162,7 +162,9 @@ fn limits_are_what_was_set() {
     // What the server allows is in its sessions.
     let session: SslSession = scene.session();
     assert_eq!(session.max_early_data(), 1000);
-    let other = session.with_max_early_data(7).unwrap();
+    let mut other = session.to_builder().unwrap();
+    other.set_max_early_data(7);
+    let other = other.build();
     assert_eq!((session.max_early_data(), other.max_early_data()), (1000, 7));
 }
 
@@ -185,13 +187,28 @@ fn another_server_name_than_the_sessions_is_refused() {
     let session = scene.session();
     let mut client = Ssl::new(&scene.client).unwrap();
     client.set_server_name("elsewhere.test").unwrap();
-    resume(&mut client, &session);
+    client.danger_set_session(&session).unwrap();
     let (left, right) = duplex();
     let mut two = Two::over(client, left, scene.server(), right);
     let error = two.client.write_early_data(DATA).unwrap_err();
     assert!(error.error().is_some(), "{error:?}");
     assert!(two.client.is_poisoned());
-    assert_eq!(SslRef::accept(&mut two.server).unwrap_err().want(), Some(Want::Read));
+    let told = SslRef::accept(&mut two.server).unwrap_err();
+    assert!(matches!(told.error().unwrap().kind(), ErrorKind::Alert(_)), "{told:?}");
+}
+
+#[test]
+fn a_session_of_another_name_sends_no_early_data() {
+    let scene = Scene::new();
+    let session = scene.session();
+    let mut client = Ssl::new(&scene.client).unwrap();
+    client.set_server_name("elsewhere.test").unwrap();
+    resume(&mut client, &session);
+    let (left, right) = duplex();
+    let mut two = Two::over(client, left, scene.server(), right);
+    let error = two.client.write_early_data(DATA).unwrap_err();
+    assert_eq!(error.error().unwrap().kind(), ErrorKind::NotReady, "{error:?}");
+    assert!(two.client.in_before());
 }
 
 #[test]

@@ -61,20 +61,12 @@ pub fn session_of(client: &SslContextRef, server: &SslContextRef) -> SslSession 
 
 /// A copy of the session of a connection.
 pub fn take_session<C: Channel>(connected: &Connected<C>) -> SslSession {
-    // SAFETY: a live object; the copy is nobody else's.
-    unsafe {
-        let session = openssl_sys_ext::SSL_get_session(connected.ssl().as_ptr());
-        SslSession::from_ptr(openssl_sys_ext::SSL_SESSION_dup(session))
-    }
+    connected.ssl().session().unwrap().unwrap()
 }
 
 /// Lets an object resume a copy of the session.
 pub fn resume(ssl: &mut Ssl, session: &SslSession) {
-    // SAFETY: a live object, and a live session that nobody else has.
-    unsafe {
-        let copy = SslSession::from_ptr(openssl_sys_ext::SSL_SESSION_dup(session.as_ptr()));
-        assert_eq!(openssl_sys::SSL_set_session(ssl.as_ptr(), copy.as_ptr()), 1);
-    }
+    ssl.set_session(session).unwrap();
 }
 
 type ClientSide<C> = Result<(Connected<C>, EarlyOutcome), Unfinished<EarlyClient<C>, C>>;

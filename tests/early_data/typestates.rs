@@ -160,6 +160,42 @@ fn without_a_session_nothing_fits_and_the_handshake_is_an_ordinary_one() {
 }
 
 #[test]
+fn a_session_from_the_cache_of_a_client_is_good_for_early_data() {
+    let scene = Scene::new();
+    scene.session();
+    let (left, right) = duplex();
+    let (client, served) =
+        run(client_ssl(&scene.client), left, DATA, Serving::new(scene.server(), right, b""));
+    let (client, outcome) = client.unwrap();
+    assert_eq!(outcome, EarlyOutcome::Accepted);
+    assert!(client.ssl().session_reused());
+    assert_eq!(served.unwrap().early, DATA);
+}
+
+#[test]
+fn a_client_that_gave_up_before_its_first_byte_can_still_connect() {
+    let scene = Scene::new();
+    let (left, right) = duplex();
+    let (ssl, left, taken) = scene.client().connect_early(left).unwrap().into_parts();
+    assert!(taken.is_empty());
+    let (client, server) = crate::common::shake_over(ssl, left, scene.server(), right);
+    assert!(client.unwrap().ssl().session_reused() && server.is_ok());
+}
+
+#[test]
+fn what_a_session_allows_is_the_same_after_suspensions() {
+    let scene = Scene::new();
+    let (mut left, right) = duplex();
+    left.set_room(100);
+    let serving = Serving::new(scene.server(), right, b"");
+    let (client, served) = run(scene.client(), left, &[5; 16_384], serving);
+    let (client, outcome) = client.unwrap();
+    assert_eq!(outcome, EarlyOutcome::Accepted);
+    assert_eq!(served.unwrap().early.len(), 16_384);
+    assert_eq!(client.ssl().session().unwrap().unwrap().max_early_data(), 16_384);
+}
+
+#[test]
 fn a_session_without_early_data_is_resumed_without() {
     let server = server_context();
     let client = client_builder().build();
@@ -293,10 +329,10 @@ fn a_client_that_demands_a_name_sends_nothing_without_one() {
     let mut ssl = Ssl::new(&scene.client).unwrap();
     super::scene::resume(&mut ssl, &session);
     let (left, _right) = duplex();
-    let mut client = ssl.connect_early(left).unwrap();
-    let error = into_error(client.write_early(DATA).unwrap_err());
+    let (error, ssl, left) = ssl.connect_early(left).unwrap_err().into_parts();
     assert_eq!(error.kind(), ErrorKind::NoServerName);
-    assert_eq!(client.channel().moved(), (0, 0));
+    assert_eq!(left.moved(), (0, 0));
+    assert!(ssl.in_before() && !ssl.is_poisoned());
 }
 
 #[test]

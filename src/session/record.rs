@@ -1,0 +1,184 @@
+//! What is remembered with a client's session: by which terms its peer was verified.
+
+use std::ffi::c_int;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use openssl_sys as sys;
+use openssl_sys_ext as ext;
+
+use crate::context::{ChooseCertificate, Trust, same};
+use crate::error::Error;
+use crate::ffi::compat;
+use crate::ffi::ex_data::Slot;
+use crate::ssl::SslRef;
+use crate::ssl::state::State;
+use crate::x509::{VerifyFlags, X509};
+
+static SLOT: Slot<sys::SSL_SESSION, Arc<Terms>> = Slot::shared();
+
+/// All that decides whom a client takes for its peer, and whom its peer takes for it. A session may stand for a handshake
+/// under terms that are the same.
+///
+/// It holds what it compares by its address, so that nothing else has that address. It holds no context: contexts have
+/// caches, in which sessions have this.
+pub(crate) struct Terms {
+    /// Names, addresses and a mail address that the certificate must bear, and the name that is sent.
+    names: Vec<String>,
+    sni: Option<Vec<u8>>,
+    host_flags: u32,
+    flags: VerifyFlags,
+    depth: Option<u32>,
+    auth_level: Option<u32>,
+    verify_mode: c_int,
+    security_level: u32,
+    /// C's own verify callback, or the crate's trampoline.
+    callback: Option<usize>,
+    store: Option<HeldStore>,
+    /// The rules of the context, and the client's own certificate, which may be chosen in a closure.
+    trust: Trust,
+    certificate: Option<X509>,
+    choose: Option<ChooseCertificate>,
+}
+
+impl Terms {
+    /// Those that an object would verify its peer by, now.
+    pub(crate) fn of(ssl: &SslRef) -> Self {
+        let object = ssl.as_ptr();
+        let param = ssl.verify_param();
+        // SAFETY: the object is live.
+        let state = unsafe { State::of(object) };
+        let context = state.and_then(|state| state.context.as_deref());
+        Self {
+            names: ssl.expected(),
+            sni: ssl.sni().map(<[u8]>::to_vec),
+            host_flags: param.host_flags().bits(),
+            flags: param.flags(),
+            depth: param.depth(),
+            auth_level: param.auth_level(),
+            verify_mode: ssl.verify_mode().bits(),
+            security_level: ssl.security_level(),
+            // SAFETY: the object is live, and the call only reads it.
+            callback: unsafe { ext::SSL_get_verify_callback(object) }.map(|callback| callback as usize),
+            store: HeldStore::of(ssl),
+            trust: context.map(Trust::of).unwrap_or_default(),
+            certificate: ssl.certificate().map(ToOwned::to_owned),
+            choose: state.and_then(|state| state.callbacks().certificate_choice()),
+        }
+    }
+
+    /// Whether whoever was verified by the one set is verified by the other.
+    pub(crate) fn are_same(&self, other: &Self) -> bool {
+        self.names == other.names
+            && self.sni == other.sni
+            && self.host_flags == other.host_flags
+            && self.flags == other.flags
+            && (self.depth, self.auth_level) == (other.depth, other.auth_level)
+            && (self.verify_mode, self.security_level) == (other.verify_mode, other.security_level)
+            && self.callback == other.callback
+            && self.store == other.store
+            && self.trust.is_same(&other.trust)
+            && address(self.certificate.as_ref()) == address(other.certificate.as_ref())
+            && same(self.choose.as_ref(), other.choose.as_ref())
+    }
+
+    /// Under what sessions for the same peer are found.
+    pub(crate) fn key(&self, label: &str) -> String {
+        let mut key = label.to_owned();
+        for name in &self.names {
+            key.push('\0');
+            key.push_str(name);
+        }
+        key
+    }
+
+    /// Whether OpenSSL does not tell all of the terms: from 4.0 on there may be more addresses than it tells. What it tells
+    /// is then asked of the session's certificate.
+    pub(crate) fn fit(&self, ssl: &SslRef, session: &super::SslSessionRef) -> bool {
+        let param = ssl.verify_param();
+        if compat::running_version() < 0x4000_0000 || (param.ip().is_none() && param.email().is_none()) {
+            return true;
+        }
+        let Some(certificate) = session.peer_certificate() else { return false };
+        let is_there = param.ip().is_none_or(|address| certificate.check_ip(address).unwrap_or(false));
+        crate::error::clear();
+        is_there && param.email().is_none()
+    }
+}
+
+fn address(certificate: Option<&X509>) -> Option<*mut sys::X509> {
+    certificate.map(|certificate| certificate.as_ptr())
+}
+
+/// The terms of a session, where this crate saw how it was made.
+///
+/// # Safety
+///
+/// `session` is live, and nobody changes its terms during the call.
+pub(crate) unsafe fn of(session: *const sys::SSL_SESSION) -> Option<Arc<Terms>> {
+    // SAFETY: by this function's contract.
+    unsafe { SLOT.get(session) }.cloned()
+}
+
+/// Notes the terms of a session.
+///
+/// # Safety
+///
+/// `session` is live, and nobody else has it.
+pub(crate) unsafe fn note(session: *mut sys::SSL_SESSION, terms: Arc<Terms>) -> Result<(), Error> {
+    // SAFETY: by this function's contract.
+    unsafe { SLOT.set(session, Box::new(terms)) }
+}
+
+/// Forgets the terms of a session.
+///
+/// # Safety
+///
+/// `session` is live, and nobody else has it.
+pub(crate) unsafe fn forget(session: *mut sys::SSL_SESSION) -> Result<(), Error> {
+    // SAFETY: by this function's contract.
+    unsafe { SLOT.clear(session) }
+}
+
+/// A store that is only held so that no other gets its address.
+struct HeldStore(NonNull<sys::X509_STORE>);
+
+// SAFETY: the store is not looked at, only counted, which OpenSSL does atomically.
+unsafe impl Send for HeldStore {}
+// SAFETY: as above.
+unsafe impl Sync for HeldStore {}
+
+impl HeldStore {
+    /// The one that the object verifies its peer with.
+    fn of(ssl: &SslRef) -> Option<Self> {
+        let object = ssl.as_ptr();
+        let mut store = std::ptr::null_mut();
+        // SAFETY: the object and its context are live and lend their stores (get0); the out-pointer is a local.
+        unsafe {
+            ext::SSL_get0_verify_cert_store(object, &raw mut store);
+            let context = sys::SSL_get_SSL_CTX(object);
+            if store.is_null() {
+                ext::SSL_CTX_get0_verify_cert_store(context, &raw mut store);
+            }
+            if store.is_null() {
+                store = sys::SSL_CTX_get_cert_store(context);
+            }
+        }
+        let store = NonNull::new(store)?;
+        // SAFETY: live, as above.
+        (unsafe { ext::X509_STORE_up_ref(store.as_ptr()) } == 1).then_some(Self(store))
+    }
+}
+
+impl PartialEq for HeldStore {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Drop for HeldStore {
+    fn drop(&mut self) {
+        // SAFETY: the reference is ours, and given up once.
+        unsafe { sys::X509_STORE_free(self.0.as_ptr()) };
+    }
+}
