@@ -56,9 +56,6 @@ impl SslRef {
     /// a call to C. Where the context demands a verified name, the client shakes hands with [`connect`](Self::connect)
     /// before it reads or writes anything else.
     ///
-    /// On a server over a transport that does not block, what the transport does not take at once may stay in libssl until
-    /// the next such call or the end of the handshake.
-    ///
     /// # Errors
     ///
     /// [`SslError`] with every code of SSL_get_error(3). Its kind is [`ErrorKind::NotReady`](crate::ErrorKind::NotReady)

@@ -58,6 +58,32 @@ fn a_server_answers_before_the_client_has_finished() {
 }
 
 #[test]
+fn an_answer_that_must_wait_is_kept_and_goes_out_first() {
+    let scene = Scene::new();
+    let (left, right) = duplex();
+    let mut client = scene.client().connect_early(left).unwrap();
+    client.write_early(DATA).unwrap();
+    let mut server = scene.server().accept_early(right).unwrap();
+    let mut buf = [0; 100];
+    assert!(server.read_early(&mut buf).unwrap().is_some());
+    let waiting = client.channel().waiting();
+    server.channel_mut().set_room(waiting + 5);
+    assert_eq!(server.write_early(b"answer").unwrap(), 6);
+    assert!(server.has_pending_write());
+    assert_eq!(server.wants(), Some(Want::Write));
+    assert_eq!(server.flush_early().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    let mut server = server.finish().unwrap_err().into_state().unwrap();
+    assert!(server.has_pending_write());
+    server.channel_mut().clear_room();
+    let (mut client, _) = client.finish().unwrap();
+    let (mut server, _) = server.finish().unwrap();
+    server.write_all(b"later").unwrap();
+    assert_eq!(client.read(&mut buf).unwrap(), 6);
+    assert_eq!(client.read(&mut buf[6..]).unwrap(), 5);
+    assert_eq!(&buf[..11], b"answerlater");
+}
+
+#[test]
 fn what_finish_had_to_read_is_handed_over() {
     let scene = Scene::new();
     let (left, right) = duplex();
