@@ -15,7 +15,7 @@ mod server;
 use std::{fmt, io};
 
 pub use client::{EarlyClient, EarlyOutcome};
-pub use server::EarlyServer;
+pub use server::{EarlyServer, UnreadEarly};
 
 use crate::bio::{self, Channel};
 use crate::error::{Error, ErrorCode, ErrorKind, SslError, Want};

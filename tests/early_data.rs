@@ -11,6 +11,8 @@ mod calls;
 mod channels;
 #[path = "early_data/cuts.rs"]
 mod cuts;
+#[path = "early_data/oracle.rs"]
+mod oracle;
 #[path = "early_data/peers.rs"]
 mod peers;
 #[path = "early_data/scene.rs"]

@@ -15,6 +15,9 @@ use crate::ssl::{EarlyRead, Modes, Ssl, SslRef};
 const READ: &str = "SSL_read_early_data";
 const WRITE: &str = "SSL_write_early_data";
 
+/// Early data that nobody had read when the handshake was finished.
+pub type UnreadEarly = Replayable<Vec<u8>>;
+
 /// A server that reads early data before it shakes hands to the end.
 ///
 /// [`read_early`](Self::read_early) gives what may be a copy that somebody sent again;
@@ -170,7 +173,7 @@ impl<C: Channel> EarlyServer<C> {
     /// A suspension, with the server to finish later, or the failure, as from [`Ssl::accept`].
     ///
     /// C: [`SSL_accept(3)`](https://docs.openssl.org/master/man3/SSL_accept/)
-    pub fn finish(mut self) -> Result<(Connected<C>, Replayable<Vec<u8>>), Unfinished<Self, C>> {
+    pub fn finish(mut self) -> Result<(Connected<C>, UnreadEarly), Unfinished<Self, C>> {
         self.want = None;
         let outcome = self
             .send_pending()

@@ -3,7 +3,7 @@
 use libssl::context::ServerNameDecision;
 use libssl::session::SslSession;
 use libssl::ssl::{EarlyDataStatus, EarlyRead};
-use libssl::{ErrorKind, Ssl, SslContext, SslMethod, SslRef, Want};
+use libssl::{ErrorKind, Handshake, Ssl, SslContext, SslMethod, SslRef, Want};
 
 use super::scene::{Scene, resume};
 use crate::common::{client_ssl, duplex};
@@ -62,6 +62,34 @@ fn an_ordinary_read_does_not_take_early_data_for_confirmed_data() {
     two.accept().unwrap();
     two.client.write(b"later").unwrap();
     assert_eq!(two.server.read(&mut buf).unwrap(), 5);
+}
+
+#[test]
+fn a_handshake_does_not_step_over_early_data_that_is_not_read() {
+    let scene = Scene::new();
+    let mut two = sent(&scene);
+    assert_eq!(two.server.read_early_data(&mut [0; 1]).unwrap(), EarlyRead::Data(1));
+    two.connect().unwrap();
+    let error = two.accept().unwrap_err();
+    assert_eq!(error.error().unwrap().kind(), ErrorKind::Protocol, "{error:?}");
+    assert!(two.server.is_poisoned());
+    assert!(two.server.read(&mut [0; 10]).is_err());
+}
+
+#[test]
+fn a_handshake_that_c_began_with_early_data_is_taken_over() {
+    let scene = Scene::new();
+    let mut client = scene.client();
+    let (left, right) = duplex();
+    client.set_stream(left).unwrap();
+    client.write_early_data(DATA).unwrap();
+    let mut server = scene.server().accept_early(right).unwrap();
+    let mut buf = [0; 10];
+    assert_eq!(server.read_early(&mut buf).unwrap().unwrap().danger_accept_replay(), DATA);
+    let client = Handshake::adopt(client).unwrap().resume().unwrap();
+    assert_eq!(client.ssl().early_data_status(), EarlyDataStatus::Accepted);
+    let (_server, unread) = server.finish().unwrap();
+    assert!(unread.is_empty());
 }
 
 #[test]
