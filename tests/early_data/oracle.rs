@@ -118,7 +118,7 @@ fn twin(client: &SslContext, scene: &Scene, room: usize) -> Two {
     server.set_accept_state();
     let (mut left, mut right) = duplex();
     left.set_room(room);
-    right.set_room(room.max(600));
+    right.set_room(room.max(2500));
     Two::over(ssl, left, server, right)
 }
 

@@ -69,7 +69,10 @@ pub fn resume(ssl: &mut Ssl, session: &SslSession) {
     ssl.set_session(session).unwrap();
 }
 
-type ClientSide<C> = Result<(Connected<C>, EarlyOutcome), Unfinished<EarlyClient<C>, C>>;
+/// What a client had of its server.
+type Sent<C> = (Connected<C>, EarlyOutcome);
+
+type ClientSide<C> = Result<Sent<C>, Unfinished<EarlyClient<C>, C>>;
 
 /// One side between two turns: the state to go on with, or the end.
 pub enum Turn<S, T> {
@@ -163,7 +166,7 @@ pub fn run<C: Channel, S: Channel>(
     channel: C,
     data: &[u8],
     server: Serving<S>,
-) -> (io::Result<(Connected<C>, EarlyOutcome)>, io::Result<Served<S>>) {
+) -> (io::Result<Sent<C>>, io::Result<Served<S>>) {
     let mut early = client.connect_early(channel).unwrap_or_else(|failure| panic!("{failure}"));
     let mut rest = &data[..data.len().min(early.room())];
     let mut server = Turn::Waits(server);

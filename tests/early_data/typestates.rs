@@ -370,7 +370,7 @@ fn every_suspension_is_resumed() {
         let mut random = Random::new(seed);
         left.set_room(1 + random.below(5000) as usize);
         // A client reads nothing as long as early data goes out: the first answer must fit.
-        right.set_room(600 + random.below(5000) as usize);
+        right.set_room(2500 + random.below(5000) as usize);
         left.write_cap = 1 + random.below(3000) as usize;
         right.read_cap = 1 + random.below(3000) as usize;
         left.random = Some(random.clone());
