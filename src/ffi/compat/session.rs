@@ -14,6 +14,7 @@ use crate::error::Error;
 /// # Safety
 ///
 /// `session` is live.
+#[allow(clippy::useless_conversion)] // some of C's numbers have 32 bits on some targets
 pub(crate) unsafe fn time(session: *mut sys::SSL_SESSION) -> i64 {
     #[cfg(not(absent = "SSL_SESSION_get_time_ex"))]
     // SAFETY: by this function's contract.
