@@ -163,6 +163,7 @@ impl<C: Channel> EarlyClient<C> {
     /// TLS 1.3 any more fails: connect again without early data then.
     ///
     /// C: [`SSL_connect(3)`](https://docs.openssl.org/master/man3/SSL_connect/)
+    #[doc(alias = "SSL_connect")]
     #[doc(alias = "SSL_get_early_data_status")]
     pub fn finish(mut self) -> Result<(Connected<C>, EarlyOutcome), Unfinished<Self, C>> {
         self.want = None;

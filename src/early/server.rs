@@ -173,6 +173,7 @@ impl<C: Channel> EarlyServer<C> {
     /// A suspension, with the server to finish later, or the failure, as from [`Ssl::accept`].
     ///
     /// C: [`SSL_accept(3)`](https://docs.openssl.org/master/man3/SSL_accept/)
+    #[doc(alias = "SSL_accept")]
     pub fn finish(mut self) -> Result<(Connected<C>, UnreadEarly), Unfinished<Self, C>> {
         self.want = None;
         let outcome = self
