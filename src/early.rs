@@ -12,6 +12,8 @@
 mod client;
 mod server;
 
+use std::os::fd::AsFd;
+use std::time::Instant;
 use std::{fmt, io};
 
 pub use client::{EarlyClient, EarlyOutcome};
@@ -20,6 +22,7 @@ pub use server::{EarlyServer, UnreadEarly};
 use crate::bio::{self, Channel};
 use crate::error::{Error, ErrorCode, ErrorKind, SslError, Want};
 use crate::handshake::{HandshakeFailure, Link};
+use crate::poll;
 #[cfg(doc)]
 use crate::ssl::Ssl;
 
@@ -104,6 +107,34 @@ fn suspend_or_fail<C: Channel>(
         bio::take_suspension(&link.ssl).unwrap_or_else(|| io::ErrorKind::WouldBlock.into())
     } else {
         error.into_error(call).into()
+    }
+}
+
+/// Finishes, waiting with poll(2) whenever the channel makes it wait.
+fn wait_for<S: AsFd, C: Channel, T>(
+    state: S,
+    finish: impl Fn(S) -> Result<T, Unfinished<S, C>>,
+    break_off: impl Fn(S) -> Link<C>,
+    deadline: Option<Instant>,
+) -> Result<T, Unfinished<S, C>> {
+    let mut progress = finish(state);
+    loop {
+        let (want, state) = match progress {
+            Err(Unfinished::Waits(want @ (Want::Read | Want::Write), state)) => (want, state),
+            end => return end,
+        };
+        progress = match poll::wait(&state, want, deadline) {
+            Ok(true) => finish(state),
+            Ok(false) => return Err(Unfinished::Waits(want, state)),
+            Err(error) => {
+                let error = Error::new(ErrorKind::Io, "poll").with_transport(Some(error));
+                return Err(Unfinished::Failed(give_up(break_off(state), error)));
+            }
+        };
+        let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if late {
+            return progress;
+        }
     }
 }
 

@@ -1,11 +1,23 @@
 //! What a connection leaves for others to resume, and who may resume it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod commands;
 mod common;
 #[path = "resumption/world.rs"]
 mod world;
 
+#[path = "resumption/cache.rs"]
+mod cache;
+#[path = "resumption/programs.rs"]
+mod programs;
+#[path = "resumption/servers.rs"]
+mod servers;
+#[path = "resumption/sessions.rs"]
+mod sessions;
 #[path = "resumption/terms.rs"]
 mod terms;
+#[path = "resumption/tickets.rs"]
+mod tickets;
 
 use common::*;
 use libssl::ErrorKind;

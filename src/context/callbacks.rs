@@ -8,7 +8,7 @@ use openssl_sys as sys;
 use super::{SpkiPin, SslContextBuilderRef};
 use super::{
     alpn, certificate_callback, chain_callback, client_certificate, early_data, hello, info, keylog, message,
-    npn, passphrase, security, session_callbacks, sni, status, verify,
+    npn, passphrase, security, session_callbacks, session_id, sni, status, ticket_keys, tickets, verify,
 };
 use crate::error::{self, Error, ErrorStack};
 use crate::ffi::ex_data::Slot;
@@ -52,6 +52,10 @@ pub(crate) struct Callbacks {
     pub(super) allow_early_data: Option<early_data::Allow>,
     pub(super) status: status::Closures,
     pub(super) sessions: session_callbacks::Closures,
+    pub(super) generate_session_id: Option<session_id::Generate>,
+    pub(super) not_resumable: Option<session_id::Forbid>,
+    pub(super) ticket_key: Option<ticket_keys::Choose>,
+    pub(super) tickets: tickets::Closures,
 }
 
 impl Callbacks {

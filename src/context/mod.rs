@@ -35,12 +35,15 @@ mod read_ahead;
 mod security;
 mod session_cache;
 mod session_callbacks;
+mod session_id;
 mod shutdown;
 mod sni;
 mod statistics;
 mod status;
 mod store;
 mod terms;
+mod ticket_keys;
+mod tickets;
 mod trust;
 mod verify;
 mod verify_clients;
@@ -74,6 +77,8 @@ pub use session_cache::SessionCacheMode;
 pub use sni::{ServerNameDecision, ServerNameView};
 pub use statistics::SessionStatistics;
 pub use status::{StatusDecision, StatusRequest, StatusResponse, StatusVerdict};
+pub use ticket_keys::{TicketKeyAnswer, TicketKeyQuestion};
+pub use tickets::{OpenedTicket, TicketDecision, TicketStatus};
 pub use trust::TrustAnchors;
 pub use verify::{SslVerifyMode, VerifyView};
 pub use verify_clients::ClientVerification;
@@ -89,8 +94,13 @@ pub(crate) use early_data::Allow as AllowEarlyData;
 pub(crate) use hello::decide_with as decide_hello_with;
 pub(crate) use passphrase::{Ask as AskPassphrase, answer_with};
 pub(crate) use security::{SecurityRule, is as is_security_callback};
+pub(crate) use session_id::{
+    Forbid as ForbidResumption, Generate as GenerateSessionId, forbid_with as forbid_resumption_with,
+    generate_with as generate_session_id_with,
+};
 pub(crate) use sni::{decide_with as decide_name_with, switch};
 pub(crate) use terms::{Trust, same};
+pub(crate) use tickets::check_count as check_ticket_count;
 pub(crate) use verify::judge_for_c as judge_one_for_c;
 pub(crate) use verify::record as record_refusal;
 

@@ -99,8 +99,8 @@ impl SslContextRef {
         error::clear();
     }
 
-    /// Adds a copy of a session to the context's own cache, and says whether it is new there. It can then be resumed by
-    /// whoever proposes its number and knows its secret.
+    /// Adds a copy of a session to the context's own cache, in place of one that has its number. It can then be resumed by
+    /// whoever proposes the number and knows the secret.
     ///
     /// # Errors
     ///
@@ -109,14 +109,18 @@ impl SslContextRef {
     /// C: [`SSL_CTX_add_session(3)`](https://docs.openssl.org/master/man3/SSL_CTX_add_session/)
     #[doc(alias = "SSL_CTX_add_session")]
     #[doc(alias = "SSL_add_session")]
-    pub fn add_session(&self, session: &SslSessionRef) -> Result<bool, Error> {
+    pub fn add_session(&self, session: &SslSessionRef) -> Result<(), Error> {
+        const CALL: &str = "SSL_CTX_add_session";
         let copy = session.dup()?;
         error::clear();
         // SAFETY: both are live; the context locks its sessions, and takes a reference of its own. What there was no room for
         // is told to the user's code.
         let added = calling(|| unsafe { sys::SSL_CTX_add_session(self.as_ptr(), copy.as_ptr()) });
+        if added != 1 {
+            return Err(Error::from_queue(CALL));
+        }
         error::clear();
-        Ok(added == 1)
+        Ok(())
     }
 
     /// Takes a session out of the context's own cache, and says whether it was there.

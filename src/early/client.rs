@@ -1,11 +1,12 @@
 //! The client: data goes out with the ClientHello.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
 use std::{fmt, io};
 
 use openssl_sys as sys;
 
-use super::{CHUNK, Unfinished, fail, give_up, suspend_or_fail, suspension};
+use super::{CHUNK, Unfinished, fail, give_up, suspend_or_fail, suspension, wait_for};
 use crate::bio::Channel;
 use crate::connected::Connected;
 use crate::error::{Error, ErrorKind, SslError, Want};
@@ -246,6 +247,21 @@ impl<C: Channel> EarlyClient<C> {
             // SAFETY: the session is live, and belongs to the object, which nobody else uses now.
             unsafe { sys::SSL_SESSION_set_max_early_data(session.as_ptr(), bytes) };
         }
+    }
+}
+
+impl<C: Channel + AsFd> EarlyClient<C> {
+    /// [`finish`](Self::finish), waiting with poll(2) whenever the channel makes it wait, up to the `deadline`; `None` waits
+    /// for ever.
+    ///
+    /// # Errors
+    ///
+    /// As [`finish`](Self::finish). When the `deadline` has passed, the suspension comes back and can be finished later.
+    pub fn finish_and_wait(
+        self,
+        deadline: Option<Instant>,
+    ) -> Result<(Connected<C>, EarlyOutcome), Unfinished<Self, C>> {
+        wait_for(self, Self::finish, |state| state.link, deadline)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The server: what came with the ClientHello is read before the handshake is done.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
 use std::{fmt, io};
 
-use super::{CHUNK, Replayable, Unfinished, fail, suspend_or_fail, suspension};
+use super::{CHUNK, Replayable, Unfinished, fail, suspend_or_fail, suspension, wait_for};
 use crate::bio::Channel;
 use crate::connected::Connected;
 #[cfg(doc)]
@@ -254,6 +255,21 @@ impl<C: Channel> EarlyServer<C> {
         self.pending.clear();
         self.finished = 0;
         Ok(())
+    }
+}
+
+impl<C: Channel + AsFd> EarlyServer<C> {
+    /// [`finish`](Self::finish), waiting with poll(2) whenever the channel makes it wait, up to the `deadline`; `None` waits
+    /// for ever.
+    ///
+    /// # Errors
+    ///
+    /// As [`finish`](Self::finish). When the `deadline` has passed, the suspension comes back and can be finished later.
+    pub fn finish_and_wait(
+        self,
+        deadline: Option<Instant>,
+    ) -> Result<(Connected<C>, UnreadEarly), Unfinished<Self, C>> {
+        wait_for(self, Self::finish, |state| state.link, deadline)
     }
 }
 

@@ -189,7 +189,7 @@ impl SslSessionBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for more bytes than OpenSSL has room for, 256.
+    /// [`ErrorKind::InvalidInput`] for more bytes than OpenSSL has room for, some hundreds.
     ///
     /// C: [`SSL_SESSION_set1_master_key(3)`](https://docs.openssl.org/master/man3/SSL_get_client_random/)
     #[doc(alias = "SSL_SESSION_set1_master_key")]

@@ -20,6 +20,7 @@ mod encoding;
 mod fields;
 pub(crate) mod record;
 mod secret;
+mod ticket_keys;
 
 use std::fmt;
 
@@ -33,6 +34,7 @@ use crate::error::{self, Error};
 pub use builder::SslSessionBuilder;
 pub use cache::ClientSessionCache;
 pub use secret::SecretBytes;
+pub use ticket_keys::{TicketKey, TicketKeys};
 
 // `Send` and `Sync`: an SSL_SESSION counts its references atomically, and nothing that is reachable from
 // `&SslSessionRef` writes, but for `unsafe` calls whose callers promise that nobody else is there.

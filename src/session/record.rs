@@ -3,10 +3,12 @@
 use std::ffi::c_int;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::SslSessionRef;
 use crate::context::{ChooseCertificate, Trust, same};
 use crate::error::Error;
 use crate::ffi::compat;
@@ -78,7 +80,7 @@ impl Terms {
             && self.callback == other.callback
             && self.store == other.store
             && self.trust.is_same(&other.trust)
-            && address(self.certificate.as_ref()) == address(other.certificate.as_ref())
+            && self.certificate == other.certificate
             && same(self.choose.as_ref(), other.choose.as_ref())
     }
 
@@ -91,23 +93,20 @@ impl Terms {
         }
         key
     }
-
-    /// Whether OpenSSL does not tell all of the terms: from 4.0 on there may be more addresses than it tells. What it tells
-    /// is then asked of the session's certificate.
-    pub(crate) fn fit(&self, ssl: &SslRef, session: &super::SslSessionRef) -> bool {
-        let param = ssl.verify_param();
-        if compat::running_version() < 0x4000_0000 || (param.ip().is_none() && param.email().is_none()) {
-            return true;
-        }
-        let Some(certificate) = session.peer_certificate() else { return false };
-        let is_there = param.ip().is_none_or(|address| certificate.check_ip(address).unwrap_or(false));
-        crate::error::clear();
-        is_there && param.email().is_none()
-    }
 }
 
-fn address(certificate: Option<&X509>) -> Option<*mut sys::X509> {
-    certificate.map(|certificate| certificate.as_ptr())
+/// Whether the certificate of a session made by the same terms is one that would do now, as far as that takes no chain.
+pub(crate) fn lasts(session: &SslSessionRef, ssl: &SslRef) -> bool {
+    let Some(certificate) = session.peer_certificate() else { return false };
+    let is_valid = certificate.not_after_time().is_ok_and(|end| SystemTime::now() < end);
+    let param = ssl.verify_param();
+    // From 4.0 on there may be more addresses than OpenSSL tells. Those that it tells are in the certificate, or the session is
+    // not resumed.
+    let hides = compat::running_version() >= 0x4000_0000;
+    let is_there = param.ip().is_none_or(|address| !hides || certificate.check_ip(address).unwrap_or(false));
+    let has_mail = hides && param.email().is_some();
+    crate::error::clear();
+    is_valid && is_there && !has_mail
 }
 
 /// The terms of a session, where this crate saw how it was made.

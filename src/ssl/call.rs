@@ -157,12 +157,9 @@ impl SslRef {
             let ocsp =
                 verify.as_ref().and_then(|_| State::of_mut(self).ok()).and_then(State::take_ocsp_refusal);
             let kind = kind(code, errno, &stack, transport.is_some(), verify.as_ref());
-            let kind = if kind == ErrorKind::WrongRole && !self.is_wrong_role_for(name) {
-                // Early data came too late, or another call came in the middle of it.
-                ErrorKind::NotReady
-            } else {
-                kind
-            };
+            // Otherwise early data came too late, or another call came in the middle of it.
+            let misplaced = kind == ErrorKind::WrongRole && !self.is_wrong_role_for(name);
+            let kind = if misplaced { ErrorKind::NotReady } else { kind };
             // A system call's entry in the queue knows better than errno, which later calls may have changed.
             let errno = stack.root().and_then(Reason::system_error).unwrap_or(errno);
             Error::new(kind, name)

@@ -10,8 +10,10 @@ use openssl_sys_ext as ext;
 
 use super::SslRef;
 use super::state::State;
+use super::tickets;
 use crate::context::{
-    AllowEarlyData, AskPassphrase, ChooseCertificate, InfoEvent, Message, ProtocolVersion, SecurityRule, run,
+    AllowEarlyData, AskPassphrase, ChooseCertificate, ForbidResumption, GenerateSessionId, InfoEvent,
+    Message, ProtocolVersion, SecurityRule, run,
 };
 use crate::error::Error;
 use crate::ffi::{bytes, compat};
@@ -36,6 +38,10 @@ pub(crate) struct SslCallbacks {
     pub(super) certificate: Option<ChooseCertificate>,
     pub(super) passphrase: Option<AskPassphrase>,
     pub(super) allow_early_data: Option<AllowEarlyData>,
+    pub(super) generate_session_id: Option<GenerateSessionId>,
+    pub(super) not_resumable: Option<ForbidResumption>,
+    pub(super) session_secret: Option<tickets::Secret>,
+    pub(super) ticket_extension: Option<tickets::TicketExtension>,
 }
 
 impl SslCallbacks {
@@ -55,6 +61,10 @@ impl SslCallbacks {
             certificate: self.certificate.clone(),
             passphrase: self.passphrase.clone(),
             allow_early_data: None,
+            generate_session_id: self.generate_session_id.clone(),
+            not_resumable: None,
+            session_secret: None,
+            ticket_extension: None,
         }
     }
 }

@@ -52,8 +52,9 @@ impl SslRef {
     /// [reads early data](Self::read_early_data), data to a client that is not confirmed yet. Returns how many bytes were
     /// taken, on a client all of them.
     ///
-    /// After a suspension C's rule holds: the next call must come with the same bytes. An empty buffer gives `Ok(0)` without
-    /// a call to C. Where the context demands a verified name, the client shakes hands with [`connect`](Self::connect)
+    /// After a suspension C's rule holds: the next call must come with the same bytes, which C counts once more against what
+    /// the session allows ([`EarlyClient`](crate::EarlyClient) makes up for that). An empty buffer gives `Ok(0)` without a
+    /// call to C. Where the context demands a verified name, the client shakes hands with [`connect`](Self::connect)
     /// before it reads or writes anything else.
     ///
     /// # Errors

@@ -34,6 +34,7 @@ pub(crate) mod state;
 mod states;
 mod status;
 mod store;
+mod tickets;
 mod transport;
 mod verify_param;
 mod versions;
@@ -59,6 +60,7 @@ pub use sigalgs::{SignatureAlgorithm, builtin_signature_algorithms};
 pub use state::Role;
 pub use states::HandshakeState;
 pub use status::StatusType;
+pub use tickets::SessionSecret;
 
 pub(crate) use call::Phase;
 pub(crate) use io::Modes;

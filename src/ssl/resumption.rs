@@ -47,7 +47,7 @@ impl SslRef {
         // SAFETY: live, and a copy that nobody else has.
         let fits = unsafe { record::of(session) }.is_none_or(|made| {
             // SAFETY: as above, for the call.
-            made.are_same(&terms) && made.fit(self, unsafe { SslSessionRef::from_ptr(session) })
+            made.are_same(&terms) && record::lasts(unsafe { SslSessionRef::from_ptr(session) }, self)
         });
         if fits {
             return Ok(());
@@ -64,7 +64,7 @@ impl SslRef {
         };
         let key = terms.key(&state.resumption_label());
         match cache.take(&key, terms) {
-            Some(session) if terms.fit(self, &session) => self.put_session(Some(&session)),
+            Some(session) if record::lasts(&session, self) => self.put_session(Some(&session)),
             _ => Ok(()),
         }
     }

@@ -22,8 +22,15 @@ pub fn identity(made: &Made) -> Identity {
     Identity::from_pem(made.chain_pem.as_bytes(), made.key_pem.as_bytes()).expect("a good identity")
 }
 
-/// A client that trusts the test's own CA and nothing else.
+/// A client that trusts the test's own CA and nothing else. Each of its handshakes is a full one.
 pub fn client_builder() -> SslContextBuilder {
+    let mut builder = resuming_client_builder();
+    builder.set_client_session_cache(None).expect("room");
+    builder
+}
+
+/// As [`client_builder`], with the session cache that clients begin with.
+pub fn resuming_client_builder() -> SslContextBuilder {
     SslContext::client_trusting(TrustAnchors::Pem(pki().ca_pem.as_bytes())).expect("a client's context")
 }
 

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use libssl::bio::{Pair, PairMut, Socket};
 use libssl::early::{EarlyOutcome, Unfinished};
@@ -182,6 +183,24 @@ fn openssls_own_sockets_that_do_not_block_carry_early_data() {
     let served = thread::spawn(move || serve(server.accept_early(Socket::new(right)).unwrap()));
     send(client.connect_early(Socket::new(left)).unwrap());
     served.join().unwrap();
+}
+
+#[test]
+fn a_deadline_ends_the_wait_and_not_the_handshake() {
+    let scene = Scene::new();
+    let (left, right) = unix_pair();
+    left.set_nonblocking(true).unwrap();
+    right.set_nonblocking(true).unwrap();
+    let mut client = scene.client().connect_early(left).unwrap();
+    client.write_early(DATA).unwrap();
+    let soon = Some(Instant::now() + Duration::from_millis(5));
+    let waits = client.finish_and_wait(soon).unwrap_err();
+    assert_eq!(waits.want(), Some(Want::Read));
+    let client = waits.into_state().unwrap();
+    let server = scene.server().accept_early(right).unwrap();
+    let served = thread::spawn(move || server.finish_and_wait(None).unwrap().1.danger_accept_replay());
+    assert_eq!(client.finish_and_wait(None).unwrap().1, EarlyOutcome::Accepted);
+    assert_eq!(served.join().unwrap(), DATA);
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! What the typestates promise.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind as ErrorOf, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use libssl::context::ProtocolVersion;
 use libssl::early::EarlyOutcome;
+use libssl::session::ClientSessionCache;
 use libssl::ssl::EarlyDataStatus;
 use libssl::{ErrorKind, Ssl, Want};
 
 use super::scene::{Scene, Serving, into_error, run, session_of};
-use crate::common::{Random, client_builder, client_ssl, duplex, server_builder, server_context};
+use crate::common::{Fault, Random, client_builder, client_ssl, duplex, server_builder, server_context};
 
 const DATA: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 
@@ -71,7 +73,7 @@ fn an_answer_that_must_wait_is_kept_and_goes_out_first() {
     assert_eq!(server.write_early(b"answer").unwrap(), 6);
     assert!(server.has_pending_write());
     assert_eq!(server.wants(), Some(Want::Write));
-    assert_eq!(server.flush_early().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    assert_eq!(server.flush_early().unwrap_err().kind(), ErrorOf::WouldBlock);
     let mut server = server.finish().unwrap_err().into_state().unwrap();
     assert!(server.has_pending_write());
     server.channel_mut().clear_room();
@@ -187,7 +189,10 @@ fn without_a_session_nothing_fits_and_the_handshake_is_an_ordinary_one() {
 
 #[test]
 fn a_session_from_the_cache_of_a_client_is_good_for_early_data() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
+    let mut client = client_builder();
+    client.set_client_session_cache(Some(&ClientSessionCache::new(8))).unwrap();
+    scene.client = client.build();
     scene.session();
     let (left, right) = duplex();
     let (client, served) =
@@ -300,8 +305,7 @@ fn a_callback_that_panics_kills_the_connection_and_the_panic_goes_on() {
     client.write_early(DATA).unwrap();
     let mut server = scene.server().accept_early(right).unwrap();
     let mut buf = [0; 100];
-    let caught =
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| server.read_early(&mut buf).is_ok()));
+    let caught = catch_unwind(AssertUnwindSafe(|| server.read_early(&mut buf).is_ok()));
     assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"the callback"));
     assert!(server.ssl().is_poisoned());
     let refusal = into_error(server.read_early(&mut buf).unwrap_err());
@@ -362,6 +366,42 @@ fn a_client_that_demands_a_name_sends_nothing_without_one() {
 }
 
 #[test]
+fn what_the_transport_says_comes_out_unchanged_and_nothing_is_sent_twice() {
+    let scene = Scene::new();
+    let (mut left, right) = duplex();
+    left.on_write.extend([Fault::Fail(ErrorOf::TimedOut), Fault::Fail(ErrorOf::TimedOut)]);
+    let mut client = scene.client().connect_early(left).unwrap();
+    assert_eq!(client.write_early(DATA).unwrap(), DATA.len());
+    assert!(client.has_pending_write());
+    assert_eq!(client.write_early(b"other").unwrap_err().kind(), ErrorOf::TimedOut);
+    assert_eq!(client.wants(), Some(Want::Write));
+    client.flush_early().unwrap();
+    client.channel_mut().on_write.push_back(Fault::Fail(ErrorOf::ConnectionReset));
+    let mut server = scene.server().accept_early(right).unwrap();
+    let mut buf = [0; 100];
+    let data = server.read_early(&mut buf).unwrap().unwrap();
+    assert_eq!(data.danger_accept_replay(), DATA);
+    let broken = client.write_early(b"more").unwrap_err();
+    assert_eq!(broken.kind(), ErrorOf::ConnectionReset);
+    let failure = client.finish().unwrap_err().into_state().unwrap_err();
+    assert_eq!(failure.kind(), ErrorKind::Poisoned);
+}
+
+#[test]
+fn a_transport_that_panics_kills_the_connection_and_the_panic_goes_on() {
+    let scene = Scene::new();
+    let (mut left, _right) = duplex();
+    left.on_write.push_back(Fault::Panic("the transport"));
+    let mut client = scene.client().connect_early(left).unwrap();
+    let caught = catch_unwind(AssertUnwindSafe(|| client.write_early(DATA).is_ok()));
+    assert_eq!(caught.unwrap_err().downcast_ref::<String>().map(String::as_str), Some("the transport"));
+    assert!(client.ssl().is_poisoned());
+    assert_eq!(into_error(client.write_early(DATA).unwrap_err()).kind(), ErrorKind::Poisoned);
+    let failure = client.finish().unwrap_err().into_state().unwrap_err();
+    assert_eq!(failure.kind(), ErrorKind::Poisoned);
+}
+
+#[test]
 fn every_suspension_is_resumed() {
     let scene = Scene::new();
     let data = vec![9; 16_384];
@@ -386,7 +426,7 @@ fn every_suspension_is_resumed() {
             let mut buf = [0; 10];
             match client.read(&mut buf) {
                 Ok(len) => answer.extend(&buf[..len]),
-                Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "seed {seed}"),
+                Err(error) => assert_eq!(error.kind(), ErrorOf::WouldBlock, "seed {seed}"),
             }
             if answer.len() == 10 {
                 break;

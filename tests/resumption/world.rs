@@ -47,21 +47,20 @@ impl Met {
     }
 }
 
-fn only(mut builder: SslContextBuilder, version: ProtocolVersion) -> SslContextBuilder {
+/// A builder for this version at the most.
+pub(crate) fn only(mut builder: SslContextBuilder, version: ProtocolVersion) -> SslContextBuilder {
     builder.set_max_proto_version(Some(version)).expect("a version");
     builder
 }
 
 /// A client that speaks this version at the most.
 pub(crate) fn client_of(version: ProtocolVersion) -> SslContext {
-    only(client_builder(), version).build()
+    only(resuming_client_builder(), version).build()
 }
 
 /// As [`client_of`], without a cache.
 pub(crate) fn client_without_cache(version: ProtocolVersion) -> SslContext {
-    let mut builder = only(client_builder(), version);
-    builder.set_client_session_cache(None).expect("room");
-    builder.build()
+    only(client_builder(), version).build()
 }
 
 /// A server that speaks this version at the most.

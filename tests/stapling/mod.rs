@@ -30,6 +30,7 @@ const POLICIES: [StaplePolicy; 3] = [StaplePolicy::IfStapled, StaplePolicy::Must
 fn client(version: Version, ca: &Authority) -> SslContextBuilder {
     let anchors = TrustAnchors::Pem(ca.holder.pem.as_bytes());
     let mut builder = SslContext::client_trusting(anchors).expect("a client's context");
+    builder.set_client_session_cache(None).expect("room");
     version.only(&mut builder);
     builder
 }

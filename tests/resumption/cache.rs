@@ -1,0 +1,192 @@
+//! The sessions that a client keeps by itself.
+
+use std::thread;
+
+use libssl::session::ClientSessionCache;
+use libssl::{ProtocolVersion, Ssl, SslContext};
+
+use crate::common::*;
+use crate::world::*;
+
+fn client(version: ProtocolVersion, capacity: usize) -> (SslContext, ClientSessionCache) {
+    let cache = ClientSessionCache::new(capacity);
+    let mut builder = only(resuming_client_builder(), version);
+    builder.set_client_session_cache(Some(&cache)).unwrap();
+    (builder.build(), cache)
+}
+
+#[test]
+fn a_session_of_tls_1_3_is_offered_once() {
+    let server = {
+        let mut builder = only(server_builder(), ProtocolVersion::TLS1_3);
+        builder.set_num_tickets(1).unwrap();
+        builder.build()
+    };
+    let (client, cache) = client(ProtocolVersion::TLS1_3, 8);
+    drop(Met::by(&client, &server));
+    assert_eq!(cache.len(), 1);
+    // Two at a time: the second one finds none.
+    let (left, right) = duplex();
+    let first = client_ssl(&client).connect(left).unwrap_err();
+    assert!(cache.is_empty());
+    assert!(!Met::by(&client, &server).reused());
+    drop((first, right));
+}
+
+#[test]
+fn a_session_of_tls_1_2_is_offered_as_long_as_it_lasts() {
+    let server = server_of(ProtocolVersion::TLS1_2);
+    let (client, cache) = client(ProtocolVersion::TLS1_2, 8);
+    drop(Met::by(&client, &server));
+    for _ in 0..3 {
+        assert!(Met::by(&client, &server).reused());
+        assert_eq!(cache.len(), 1);
+    }
+}
+
+#[test]
+fn no_more_are_kept_than_there_is_room_for() {
+    for version in VERSIONS {
+        let server = server_of(version);
+        let (client, cache) = client(version, 3);
+        for number in 0..10 {
+            let mut ssl = client_ssl(&client);
+            ssl.set_resumption_label(&number.to_string()).unwrap();
+            assert!(!Met::with(ssl, &server).reused());
+            assert!(cache.len() <= 3, "{version:?}");
+        }
+        let mut ssl = client_ssl(&client);
+        ssl.set_resumption_label("9").unwrap();
+        assert!(Met::with(ssl, &server).reused(), "{version:?}: the newest is there");
+        let mut ssl = client_ssl(&client);
+        ssl.set_resumption_label("0").unwrap();
+        assert!(!Met::with(ssl, &server).reused(), "{version:?}: the oldest is not");
+
+        let (client, cache) = self::client(version, 0);
+        drop(Met::by(&client, &server));
+        assert!(cache.is_empty());
+        assert!(!Met::by(&client, &server).reused());
+    }
+}
+
+#[test]
+fn what_is_over_is_not_offered() {
+    for version in VERSIONS {
+        let server = {
+            let mut builder = only(server_builder(), version);
+            builder.set_session_timeout(std::time::Duration::from_secs(1)).unwrap();
+            builder.build()
+        };
+        let (client, cache) = client(version, 8);
+        let met = Met::by(&client, &server);
+        thread::sleep(std::time::Duration::from_millis(2100));
+        assert!(!Met::by(&client, &server).reused(), "{version:?}");
+        drop((met, cache));
+    }
+}
+
+#[test]
+fn the_switch_turns_it_off() {
+    for version in VERSIONS {
+        let mut builder = only(resuming_client_builder(), version);
+        let mode = SslContext::builder(libssl::SslMethod::tls_client()).unwrap().session_cache_mode();
+        assert!(builder.client_session_cache().is_some());
+        builder.set_client_session_cache(None).unwrap();
+        assert_eq!(builder.session_cache_mode(), mode);
+        let (client, server) = (builder.build(), server_of(version));
+        assert!(client.client_session_cache().is_none());
+        for _ in 0..3 {
+            assert!(!Met::by(&client, &server).reused());
+        }
+    }
+}
+
+/// The server has other keys and an empty cache.
+#[test]
+fn a_session_that_is_refused_is_forgotten_and_the_handshake_goes_on() {
+    for version in VERSIONS {
+        let (client, _) = client(version, 8);
+        drop(Met::by(&client, &server_of(version)));
+        let restarted = server_of(version);
+        assert!(!Met::by(&client, &restarted).reused(), "{version:?}");
+        assert!(Met::by(&client, &restarted).reused(), "{version:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_fails_takes_its_session_along() {
+    for version in VERSIONS {
+        let server = server_of(version);
+        let (client, cache) = client(version, 8);
+        drop(Met::by(&client, &server));
+        let had = cache.len();
+        assert!(had > 0);
+        // The peer goes away in the middle of the handshake.
+        let (left, right) = duplex();
+        let handshake = client_ssl(&client).connect(left).unwrap_err().into_handshake().unwrap();
+        drop(right);
+        assert!(handshake.resume().is_err());
+        assert_eq!(cache.len(), had - 1, "{version:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_only_dropped_leaves_its_session() {
+    for version in VERSIONS {
+        for shut_down in [false, true] {
+            for server_first in [false, true] {
+                let (client, _) = client(version, 8);
+                let server = server_of(version);
+                let Met { client: mut ours, server: mut theirs } = Met::by(&client, &server);
+                if shut_down {
+                    let _ = ours.shutdown();
+                    let _ = theirs.shutdown();
+                }
+                if server_first {
+                    drop(theirs);
+                    drop(ours);
+                } else {
+                    drop(ours);
+                    drop(theirs);
+                }
+                assert!(Met::by(&client, &server).reused(), "{version:?} {shut_down} {server_first}");
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_share_a_cache() {
+    for version in VERSIONS {
+        let server = {
+            let mut builder = only(server_builder(), version);
+            builder.set_num_tickets(8).unwrap();
+            builder.build()
+        };
+        let (client, cache) = client(version, 32);
+        drop(Met::by(&client, &server));
+        let resumed: usize = thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| (0..25).filter(|_| Met::by(&client, &server).reused()).count()))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert!(resumed > 50, "{version:?}: {resumed} of 100");
+        assert!(cache.len() <= 32);
+    }
+}
+
+#[test]
+fn an_object_that_is_used_again_resumes_by_the_cache_too() {
+    for version in VERSIONS {
+        let server = server_of(version);
+        let (client, _) = client(version, 8);
+        let Met { client: mut ours, server: theirs } = Met::by(&client, &server);
+        // Without it C takes the session for broken.
+        ours.shutdown().unwrap();
+        drop(theirs);
+        let mut ssl: Ssl = ours.into_parts_discarding().ssl;
+        ssl.clear().unwrap();
+        assert!(Met::with(ssl, &server).reused(), "{version:?}");
+    }
+}
