@@ -8,6 +8,8 @@ mod world;
 
 #[path = "resumption/cache.rs"]
 mod cache;
+#[path = "resumption/matrix.rs"]
+mod matrix;
 #[path = "resumption/programs.rs"]
 mod programs;
 #[path = "resumption/servers.rs"]

@@ -108,7 +108,6 @@ impl SslContextRef {
     ///
     /// C: [`SSL_CTX_add_session(3)`](https://docs.openssl.org/master/man3/SSL_CTX_add_session/)
     #[doc(alias = "SSL_CTX_add_session")]
-    #[doc(alias = "SSL_add_session")]
     pub fn add_session(&self, session: &SslSessionRef) -> Result<(), Error> {
         const CALL: &str = "SSL_CTX_add_session";
         let copy = session.dup()?;
@@ -131,7 +130,6 @@ impl SslContextRef {
     ///
     /// C: [`SSL_CTX_remove_session(3)`](https://docs.openssl.org/master/man3/SSL_CTX_add_session/)
     #[doc(alias = "SSL_CTX_remove_session")]
-    #[doc(alias = "SSL_remove_session")]
     pub fn remove_session(&self, session: &SslSessionRef) -> Result<bool, Error> {
         // C marks what it is given as well as what it finds.
         let copy = session.dup()?;

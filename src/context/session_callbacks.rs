@@ -68,7 +68,8 @@ impl SslContextBuilderRef {
     /// Lets clients of the context keep their sessions in `cache`, and resume them by themselves; `None` ends that. A client
     /// from [`SslContext::client`](crate::SslContext::client) begins with a cache of its own.
     ///
-    /// Only peers that are verified ([`set_verify`](Self::set_verify)) come into it. libssl's own cache is not filled any
+    /// Only peers that are verified ([`set_verify`](Self::set_verify)) come into it, and that a name or a
+    /// [label](crate::SslRef::set_resumption_label) tells from others. libssl's own cache is not filled any
     /// more ([`SessionCacheMode::NO_INTERNAL_STORE`]), in which a context that serves too would keep sessions of its clients.
     ///
     /// # Errors
@@ -110,7 +111,7 @@ impl SslContextBuilderRef {
     /// With `None`, and with a session of another number, the server makes a full handshake.
     ///
     /// The handshake waits for the answer: libssl has no way to suspend it here. A store that is slow is asked from a
-    /// [ClientHello callback](Self::set_client_hello_callback), which can suspend, and remembered for this one.
+    /// [ClientHello callback](Self::set_client_hello_cb), which can suspend, and remembered for this one.
     ///
     /// What was made elsewhere counts if it bears the name of this context's
     /// [sessions](Self::set_session_id_context), and as it says whom it verified: whoever writes to the store can be any
@@ -199,7 +200,11 @@ fn keep(callbacks: &Callbacks, ssl: &SslRef, session: &SslSession) {
     let (Some(state), Some(terms), false) = (state, terms, server) else { return };
     // A session that was resumed unchecked has other terms than its connection, or none.
     if state.session_terms().is_some_and(|noted| noted.are_same(&terms)) {
-        cache.put(&terms.key(&state.resumption_label()), session.clone(), terms);
+        // A copy, for the closure may give its own to C, which writes to it.
+        let copy = if callbacks.sessions.new.is_some() { session.dup() } else { Ok(session.clone()) };
+        if let (Some(key), Ok(copy)) = (terms.key(&state.resumption_label()), copy) {
+            cache.put(&key, copy, terms);
+        }
     }
 }
 

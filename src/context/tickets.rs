@@ -8,11 +8,12 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::callbacks::{Callbacks, run};
-use super::{ContextSettings, SslContextBuilderRef};
+use super::{ContextSettings, ProtocolVersion, SslContextBuilderRef};
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::bytes;
 use crate::session::{SslSession, SslSessionRef};
 use crate::ssl::SslRef;
+use crate::ssl::state::State;
 
 type Make = Arc<dyn Fn(&SslRef) -> Option<Vec<u8>> + Send + Sync>;
 type Open = Arc<dyn Fn(&SslRef, &OpenedTicket<'_>) -> TicketDecision + Send + Sync>;
@@ -134,6 +135,7 @@ impl SslContextBuilderRef {
     /// Puts data of the application's own into tickets, and decides about each that comes back.
     ///
     /// `make` answers what goes into a ticket that is made now, an empty list for nothing; with `None` the handshake ends.
+    /// A session of TLS 1.2 that is resumed by its number keeps the data that it has.
     /// `open` sees each ticket that a client sends, and decides. Tickets are encrypted; whoever has their keys can read
     /// and make them. If a closure panics, the handshake ends, and the panic goes on there.
     ///
@@ -176,13 +178,21 @@ unsafe extern "C" fn made(ssl: *mut sys::SSL, context: *mut c_void) -> c_int {
     // SAFETY: the object is live for the callback, and the borrow is for reading.
     let view = unsafe { SslRef::from_ptr(ssl) };
     let Some(Some(data)) = run(|| closure(view)) else { return 0 };
-    // SAFETY: the object is live, and lends its session (get0), which is this connection's alone while its ticket is made;
-    // C copies so many bytes.
+    // SAFETY: the object is live, and lends its session (get0).
+    let session = unsafe { ext::SSL_get_session(ssl) };
+    if session.is_null() {
+        return 0;
+    }
+    // Up to TLS 1.2 a client may resume by a number, and take a ticket for that: other connections have the session too.
+    // SAFETY: the object is live.
+    let is_own = !view.session_reused()
+        || view.version() == ProtocolVersion::TLS1_3
+        || unsafe { State::of(ssl) }.is_some_and(|state| state.has_opened(session));
+    if !is_own {
+        return 1;
+    }
+    // SAFETY: the session is live, and this connection's alone; C copies so many bytes.
     unsafe {
-        let session = ext::SSL_get_session(ssl);
-        if session.is_null() {
-            return 0;
-        }
         let data = if data.is_empty() { (ptr::null(), 0) } else { (data.as_ptr().cast(), data.len()) };
         ext::SSL_SESSION_set1_ticket_appdata(session, data.0, data.1)
     }
@@ -209,11 +219,17 @@ unsafe extern "C" fn opened(
     };
     // SAFETY: object, session and name are C's, and live for the callback; the session, which is only read, is NULL where
     // there is none.
-    let (view, session, key_name) = unsafe {
-        let session = (!session.is_null()).then(|| SslSessionRef::from_ptr(session));
-        (SslRef::from_ptr(ssl), session, bytes::lend(name, len).unwrap_or_default())
+    let (view, opened, key_name) = unsafe {
+        let opened = (!session.is_null()).then(|| SslSessionRef::from_ptr(session));
+        (SslRef::from_ptr(ssl), opened, bytes::lend(name, len).unwrap_or_default())
     };
-    match run(|| closure(view, &OpenedTicket { session, key_name, status })) {
+    let decision = run(|| closure(view, &OpenedTicket { session: opened, key_name, status }));
+    let uses = matches!(decision, Some(TicketDecision::Use | TicketDecision::UseRenew));
+    // SAFETY: the object is live.
+    if let Some(state) = unsafe { State::of(ssl) } {
+        state.set_opened(if uses { session } else { ptr::null_mut() });
+    }
+    match decision {
         Some(TicketDecision::Use) => ext::SSL_TICKET_RETURN_USE,
         Some(TicketDecision::UseRenew) => ext::SSL_TICKET_RETURN_USE_RENEW,
         Some(TicketDecision::Ignore) => ext::SSL_TICKET_RETURN_IGNORE,

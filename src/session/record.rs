@@ -9,13 +9,13 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::SslSessionRef;
-use crate::context::{ChooseCertificate, Trust, same};
+use crate::context::{Callbacks, ChooseCertificate, Trust, same};
 use crate::error::Error;
 use crate::ffi::compat;
 use crate::ffi::ex_data::Slot;
 use crate::ssl::SslRef;
 use crate::ssl::state::State;
-use crate::x509::{VerifyFlags, X509};
+use crate::x509::{VerifyFlags, X509, X509Purpose};
 
 static SLOT: Slot<sys::SSL_SESSION, Arc<Terms>> = Slot::shared();
 
@@ -37,8 +37,12 @@ pub(crate) struct Terms {
     /// C's own verify callback, or the crate's trampoline.
     callback: Option<usize>,
     store: Option<HeldStore>,
-    /// The rules of the context, and the client's own certificate, which may be chosen in a closure.
+    purpose: Option<X509Purpose>,
+    time: Option<SystemTime>,
+    /// The rules of the context that the object was made from, and of the one that it has now, where that is another; and the
+    /// client's own certificate, which may be chosen in a closure.
     trust: Trust,
+    present: Option<Trust>,
     certificate: Option<X509>,
     choose: Option<ChooseCertificate>,
 }
@@ -50,7 +54,10 @@ impl Terms {
         let param = ssl.verify_param();
         // SAFETY: the object is live.
         let state = unsafe { State::of(object) };
-        let context = state.and_then(|state| state.context.as_deref());
+        let first = state.and_then(|state| state.context.as_ref());
+        // SAFETY: the object is live and holds its context, which is frozen.
+        let present = unsafe { Callbacks::of_context(sys::SSL_get_SSL_CTX(object)) };
+        let is_first = same(first, present.as_ref());
         Self {
             names: ssl.expected(),
             sni: ssl.sni().map(<[u8]>::to_vec),
@@ -63,7 +70,10 @@ impl Terms {
             // SAFETY: the object is live, and the call only reads it.
             callback: unsafe { ext::SSL_get_verify_callback(object) }.map(|callback| callback as usize),
             store: HeldStore::of(ssl),
-            trust: context.map(Trust::of).unwrap_or_default(),
+            purpose: param.purpose().ok().flatten(),
+            time: param.time(),
+            trust: first.map(|callbacks| Trust::of(callbacks)).unwrap_or_default(),
+            present: present.filter(|_| !is_first).map(|callbacks| Trust::of(&callbacks)),
             certificate: ssl.certificate().map(ToOwned::to_owned),
             choose: state.and_then(|state| state.callbacks().certificate_choice()),
         }
@@ -79,19 +89,28 @@ impl Terms {
             && (self.verify_mode, self.security_level) == (other.verify_mode, other.security_level)
             && self.callback == other.callback
             && self.store == other.store
+            && (self.purpose, self.time) == (other.purpose, other.time)
             && self.trust.is_same(&other.trust)
+            && match (&self.present, &other.present) {
+                (None, None) => true,
+                (Some(one), Some(other)) => one.is_same(other),
+                _ => false,
+            }
             && self.certificate == other.certificate
             && same(self.choose.as_ref(), other.choose.as_ref())
     }
 
-    /// Under what sessions for the same peer are found.
-    pub(crate) fn key(&self, label: &str) -> String {
+    /// Under what sessions for the same peer are found; `None` where nothing tells it from others.
+    pub(crate) fn key(&self, label: &str) -> Option<String> {
+        if label.is_empty() && self.names.is_empty() {
+            return None;
+        }
         let mut key = label.to_owned();
         for name in &self.names {
             key.push('\0');
             key.push_str(name);
         }
-        key
+        Some(key)
     }
 }
 

@@ -62,7 +62,7 @@ impl SslRef {
         let Some(cache) = state.context.as_ref().and_then(|context| context.client_sessions.clone()) else {
             return Ok(());
         };
-        let key = terms.key(&state.resumption_label());
+        let Some(key) = terms.key(&state.resumption_label()) else { return Ok(()) };
         match cache.take(&key, terms) {
             Some(session) if record::lasts(&session, self) => self.put_session(Some(&session)),
             _ => Ok(()),

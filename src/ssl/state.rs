@@ -1,6 +1,6 @@
 //! What this crate knows about one SSL object, kept in the object's ex_data, for objects that C made too.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openssl_sys as sys;
@@ -59,6 +59,8 @@ pub(crate) struct State {
     chosen: AtomicU8,
     /// By which terms the handshake that began last verifies, where it does.
     terms: Mutex<Option<Arc<Terms>>>,
+    /// The session that a server took out of a ticket: its address, to compare.
+    opened: AtomicUsize,
     /// What tells the object's peer from others of the same name.
     resumption_label: Mutex<String>,
     /// Contexts that the object had: libssl keeps pointers into them when it is switched to another.
@@ -252,6 +254,16 @@ impl State {
             2 => Chosen::Unchecked,
             _ => Chosen::No,
         }
+    }
+
+    /// Notes the session that was in a ticket.
+    pub(crate) fn set_opened(&self, session: *const sys::SSL_SESSION) {
+        self.opened.store(session as usize, Ordering::Relaxed);
+    }
+
+    /// Whether that session came out of a ticket, so that no other connection has it.
+    pub(crate) fn has_opened(&self, session: *const sys::SSL_SESSION) -> bool {
+        self.opened.load(Ordering::Relaxed) == session as usize
     }
 
     /// By which terms the handshake that began last verifies.
