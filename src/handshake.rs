@@ -73,7 +73,7 @@ pub struct HandshakeFailure<C: Channel> {
 
 /// The C call that begins a handshake and goes on with it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Call {
+pub(crate) enum Call {
     Connect,
     Accept,
     DoHandshake,
@@ -148,7 +148,7 @@ impl Ssl {
     }
 
     /// Only an object that never shook hands begins as a client or as a server.
-    fn prepare(&mut self, call: Call) -> Result<(), Error> {
+    pub(crate) fn prepare(&mut self, call: Call) -> Result<(), Error> {
         let (name, role) = match call {
             // libssl holds what it was given: other data would vanish in its place.
             Call::DoHandshake if self.is_writing() => {
@@ -185,7 +185,7 @@ impl Ssl {
 }
 
 impl Call {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Connect => "SSL_connect",
             Self::Accept => "SSL_accept",

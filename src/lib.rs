@@ -43,6 +43,7 @@
 //! | [`session`] | what a connection leaves for others to resume |
 //! | [`bio`] | the channels a connection runs over |
 //! | [`handshake`], [`connected`] | the typestates |
+//! | [`early`] | early data (0-RTT), apart from what is confirmed |
 //! | [`poll`] | waiting for what does not block |
 //! | [`error`] | [`Error`], [`SslError`], the error stack |
 //! | [`x509`] | certificates, keys, revocation lists and stores, as far as TLS needs them |
@@ -65,6 +66,7 @@ pub mod callback;
 pub mod conf;
 pub mod connected;
 pub mod context;
+pub mod early;
 pub mod error;
 pub mod ex_data;
 pub mod ffi;
@@ -85,6 +87,7 @@ pub use context::{
     AlpnDecision, Identity, ProtocolVersion, SslContext, SslContextBuilder, SslContextBuilderRef,
     SslContextRef, SslMethod, TrustAnchors,
 };
+pub use early::{EarlyClient, EarlyServer};
 pub use error::{Alert, Error, ErrorCode, ErrorKind, SslError, VerifyError, Want};
 pub use handshake::{Handshake, HandshakeError, HandshakeFailure};
 pub use library::{LibContext, Library, library};

@@ -7,8 +7,8 @@ use openssl_sys as sys;
 
 use super::{SpkiPin, SslContextBuilderRef};
 use super::{
-    alpn, certificate_callback, chain_callback, client_certificate, hello, info, keylog, message, npn,
-    passphrase, security, session_callbacks, session_id, sni, status, ticket_keys, tickets, verify,
+    alpn, certificate_callback, chain_callback, client_certificate, early_data, hello, info, keylog, message,
+    npn, passphrase, security, session_callbacks, session_id, sni, status, ticket_keys, tickets, verify,
 };
 use crate::error::{self, Error, ErrorStack};
 use crate::ffi::ex_data::Slot;
@@ -49,6 +49,7 @@ pub(crate) struct Callbacks {
     pub(super) info: Option<info::Observe>,
     pub(super) message: Option<message::Observe>,
     pub(super) trace: Option<message::Trace>,
+    pub(super) allow_early_data: Option<early_data::Allow>,
     pub(super) status: status::Closures,
     pub(super) sessions: session_callbacks::Closures,
     pub(super) generate_session_id: Option<session_id::Generate>,

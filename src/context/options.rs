@@ -87,7 +87,8 @@ bitflags! {
         /// `SSL_OP_TLS_ROLLBACK_BUG`
         #[doc(alias = "SSL_OP_TLS_ROLLBACK_BUG")]
         const TLS_ROLLBACK_BUG = 1 << 23;
-        /// `SSL_OP_NO_ANTI_REPLAY`
+        /// `SSL_OP_NO_ANTI_REPLAY`: early data can be sent again, as after
+        /// [`danger_allow_early_data_replays`](crate::SslContextBuilderRef::danger_allow_early_data_replays).
         #[doc(alias = "SSL_OP_NO_ANTI_REPLAY")]
         const NO_ANTI_REPLAY = 1 << 24;
         /// `SSL_OP_NO_SSLv3`

@@ -56,12 +56,11 @@ impl Ssl {
             return Err(refusal);
         }
         let refuse = |detail: &str| Err(Error::new(ErrorKind::NotReady, CALL).with_detail(detail));
-        // SAFETY: the object is live, and the calls only read it.
-        let (before, in_init) =
-            unsafe { (ext::SSL_in_before(self.as_ptr()), ext::SSL_in_init(self.as_ptr())) };
-        match (before, in_init) {
+        // SAFETY: the object is live, and the call only reads it.
+        let before = unsafe { ext::SSL_in_before(self.as_ptr()) };
+        match (before, self.is_init_finished()) {
             (1, _) => refuse("the handshake has not begun"),
-            (_, 0) => refuse("the handshake is done"),
+            (_, true) => refuse("the handshake is done"),
             _ if self.state_string_long() == "error" => {
                 Err(Error::new(ErrorKind::Poisoned, CALL).with_detail("the handshake failed in C"))
             }

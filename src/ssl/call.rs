@@ -88,6 +88,11 @@ impl SslRef {
         Err(self.failure(name, phase, &outcome))
     }
 
+    /// What a call that begins a handshake looks after before it reaches C.
+    pub(super) fn check_beginning(&mut self, name: &'static str) -> Result<(), Error> {
+        self.may_call(name, Phase::Handshake).map(drop).map_err(|error| error.into_error(name))
+    }
+
     /// Refuses what must not reach C: a dead object, one without BIOs, and a peer without a name where one is demanded,
     /// of which the answer is whether that must be looked after, and whether a write was suspended.
     #[inline]
@@ -100,6 +105,9 @@ impl SslRef {
                 return Err(SslError::refused(state.refuse(name)));
             }
             state.heal();
+        }
+        if state.reads_early() && phase == Phase::Data {
+            refuse_early(state, ssl, name).map_err(SslError::refused)?;
         }
         // To serve a client lets an object forget what it is to ask for itself: then nobody would judge.
         if state.context.as_ref().is_some_and(|context| context.judges_staples()) {
@@ -166,6 +174,9 @@ impl SslRef {
             let ocsp =
                 verify.as_ref().and_then(|_| State::of_mut(self).ok()).and_then(State::take_ocsp_refusal);
             let kind = kind(code, errno, &stack, transport.is_some(), verify.as_ref());
+            // Otherwise early data came too late, or another call came in the middle of it.
+            let misplaced = kind == ErrorKind::WrongRole && !self.is_wrong_role_for(name);
+            let kind = if misplaced { ErrorKind::NotReady } else { kind };
             // A system call's entry in the queue knows better than errno, which later calls may have changed.
             let errno = stack.root().and_then(Reason::system_error).unwrap_or(errno);
             Error::new(kind, name)
@@ -179,7 +190,7 @@ impl SslRef {
         let fatal = match code {
             ErrorCode::Want(_) => false,
             ErrorCode::ZeroReturn => phase == Phase::Handshake,
-            _ => !is_harmless(&error),
+            _ => !is_harmless(&error) && !self.is_misuse(&error),
         };
         // SAFETY: the object is live.
         if fatal && unsafe { ext::SSL_in_before(self.as_ptr()) } == 0 {
@@ -193,6 +204,21 @@ impl SslRef {
             }
         }
         SslError::new(code, ret, error.errno(), Some(error))
+    }
+
+    /// Whether a call that C should not have got is one of the other role.
+    fn is_wrong_role_for(&self, name: &str) -> bool {
+        match name {
+            "SSL_read_early_data" => !self.is_server(),
+            "SSL_write_early_data" | "SSL_read_ex" | "SSL_peek_ex" | "SSL_write_ex" => false,
+            _ => true,
+        }
+    }
+
+    /// Whether C only refused the call, and the connection is as it was.
+    fn is_misuse(&self, error: &Error) -> bool {
+        error.stack().has(ext::ERR_LIB_SSL, SHOULD_NOT_HAVE_BEEN_CALLED)
+            && self.state_string_long() != "error"
     }
 
     /// Which certificate was refused, if that is what ended the handshake.
@@ -263,6 +289,17 @@ impl SslRef {
 /// Whether a call gives libssl what it may keep while it is suspended.
 fn is_write(name: &str) -> bool {
     name.contains("write") || name == "BIO_puts" || name == "BIO_flush"
+}
+
+/// Refuses an ordinary read or write as long as early data is not read to its end.
+#[cold]
+fn refuse_early(state: &State, ssl: *mut sys::SSL, name: &'static str) -> Result<(), Error> {
+    // SAFETY: the object is live, and the calls only read it. C may have cleared it, or finished the handshake.
+    if unsafe { sys::SSL_is_init_finished(ssl) == 1 || ext::SSL_in_before(ssl) == 1 } {
+        state.set_reads_early(false);
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::NotReady, name).with_detail("early data is not read to its end"))
 }
 
 const CERTIFICATE_VERIFY_FAILED: c_int = 134;

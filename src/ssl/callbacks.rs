@@ -12,8 +12,8 @@ use super::SslRef;
 use super::state::State;
 use super::tickets;
 use crate::context::{
-    AskPassphrase, ChooseCertificate, ForbidResumption, GenerateSessionId, InfoEvent, Message,
-    ProtocolVersion, SecurityRule, run,
+    AllowEarlyData, AskPassphrase, ChooseCertificate, ForbidResumption, GenerateSessionId, InfoEvent,
+    Message, ProtocolVersion, SecurityRule, run,
 };
 use crate::error::Error;
 use crate::ffi::{bytes, compat};
@@ -37,6 +37,7 @@ pub(crate) struct SslCallbacks {
     pub(super) security: Option<SecurityRule>,
     pub(super) certificate: Option<ChooseCertificate>,
     pub(super) passphrase: Option<AskPassphrase>,
+    pub(super) allow_early_data: Option<AllowEarlyData>,
     pub(super) generate_session_id: Option<GenerateSessionId>,
     pub(super) not_resumable: Option<ForbidResumption>,
     pub(super) session_secret: Option<tickets::Secret>,
@@ -59,6 +60,7 @@ impl SslCallbacks {
             security: self.security.clone(),
             certificate: self.certificate.clone(),
             passphrase: self.passphrase.clone(),
+            allow_early_data: None,
             generate_session_id: self.generate_session_id.clone(),
             not_resumable: None,
             session_secret: None,

@@ -32,7 +32,7 @@ impl SslRef {
     pub(super) fn admit(&mut self, call: &'static str, phase: Phase) -> Result<(), Error> {
         let server = match self.chosen_role() {
             Some(role) => role == Role::Server,
-            None => call == "SSL_accept",
+            None => matches!(call, "SSL_accept" | "SSL_read_early_data"),
         };
         // C may have made a client of it since.
         // SAFETY: the object is live, and the call only reads it.
@@ -187,10 +187,11 @@ impl SslRef {
         unsafe { sys::SSL_get_verify_mode(self.as_ptr()) & sys::SSL_VERIFY_PEER != 0 }
     }
 
-    /// Whether the object is in a handshake or before it, and whether it is before it.
+    /// Whether the object is in a handshake or before it, and whether it is before it. A client that sends early data is in
+    /// its handshake, though C does not call that `in_init`.
     fn progress(&self) -> (bool, bool) {
         // SAFETY: the object is live, and the calls only read it.
-        unsafe { (ext::SSL_in_init(self.as_ptr()) == 1, ext::SSL_in_before(self.as_ptr()) == 1) }
+        unsafe { (sys::SSL_is_init_finished(self.as_ptr()) == 0, ext::SSL_in_before(self.as_ptr()) == 1) }
     }
 
     /// Whether the cipher is one without any authentication, which no verify mode asks about.

@@ -13,6 +13,7 @@ mod certificates;
 mod ciphers;
 mod context;
 mod dh;
+mod early_data;
 mod exporter;
 mod groups;
 mod guard;
@@ -51,6 +52,7 @@ pub use certificates::ChainChecks;
 pub use ciphers::{
     CipherBits, CipherList, SslCipher, cipher_name, default_cipher_list, default_ciphersuites,
 };
+pub use early_data::{EarlyDataStatus, EarlyRead};
 pub use groups::Group;
 pub use io::{ShutdownResult, ShutdownState};
 pub use nid::Nid;

@@ -29,7 +29,7 @@ impl SslRef {
     pub(super) fn prepare_session(&mut self, call: &'static str) -> Result<(), Error> {
         let server = match self.chosen_role() {
             Some(role) => role == Role::Server,
-            None => call == "SSL_accept",
+            None => matches!(call, "SSL_accept" | "SSL_read_early_data"),
         };
         let verifies = !server && self.verify_mode().contains(crate::context::SslVerifyMode::PEER);
         let terms = verifies.then(|| Arc::new(Terms::of(self)));

@@ -56,6 +56,8 @@ pub(crate) struct State {
     used: AtomicBool,
     /// The handshake that was finished verified what the context demands.
     vouched: AtomicBool,
+    /// Early data is being read, and its end has not come.
+    reads_early: AtomicBool,
     pledge: Mutex<Option<Pledge>>,
     /// C has a part in the handshake that this was noted for.
     late: AtomicBool,
@@ -264,6 +266,15 @@ impl State {
         self.vouched.store(true, Ordering::Relaxed);
     }
 
+    /// Whether early data is being read, which an ordinary read would take for confirmed data.
+    pub(crate) fn reads_early(&self) -> bool {
+        self.reads_early.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_reads_early(&self, reads: bool) {
+        self.reads_early.store(reads, Ordering::Relaxed);
+    }
+
     /// Remembers how the session that is to be offered came here.
     pub(super) fn choose_session(&self, chosen: Chosen) {
         self.chosen.store(chosen as u8, Ordering::Relaxed);
@@ -343,6 +354,7 @@ impl State {
         self.poisoned.store(false, Ordering::Relaxed);
         self.vouched.store(false, Ordering::Relaxed);
         self.writing.store(false, Ordering::Relaxed);
+        self.reads_early.store(false, Ordering::Relaxed);
         *lock(&self.pledge) = None;
         let terms = lock(&self.terms).take();
         drop(terms);

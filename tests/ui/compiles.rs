@@ -3,7 +3,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use libssl::bio::Pair;
-use libssl::{Connected, Handshake, HandshakeError, Ssl, SslContext, SslContextBuilder};
+use libssl::{Connected, EarlyClient, EarlyServer, Handshake, HandshakeError, Ssl, SslContext, SslContextBuilder};
 
 fn send<T: Send>() {}
 fn sync<T: Sync>() {}
@@ -28,6 +28,14 @@ fn use_it(mut connected: Connected<TcpStream>) -> std::io::Result<usize> {
     connected.read(&mut [0; 10])
 }
 
+fn early(client: EarlyClient<TcpStream>, mut server: EarlyServer<TcpStream>) -> std::io::Result<()> {
+    let mut buf = [0; 10];
+    let data: Option<&[u8]> = server.read_early(&mut buf)?.map(|data| data.danger_accept_replay());
+    let _ = data.map(<[u8]>::len);
+    let (mut connected, _outcome) = client.finish()?;
+    connected.write_all(b"hello")
+}
+
 fn mirror(ssl: &mut Ssl, tcp: TcpStream) {
     let _ = ssl.set_stream(tcp);
 }
@@ -41,5 +49,8 @@ fn main() {
     send::<Connected<TcpStream>>();
     send::<Handshake<TcpStream>>();
     send::<Connected<Pair>>();
+    send::<EarlyClient<TcpStream>>();
+    send::<EarlyServer<TcpStream>>();
+    let _ = early;
     let _ = (connect, borrowed, use_it, mirror);
 }
