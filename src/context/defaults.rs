@@ -1,16 +1,13 @@
 //! Where a context begins.
 
-use std::ffi::c_uint;
-
 use foreign_types::ForeignType;
-use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::{
     Callbacks, ContextSettings, Identity, ProtocolVersion, SslContext, SslContextBuilder,
     SslContextBuilderRef, SslMethod, SslVerifyMode, TrustAnchors,
 };
-use crate::error::{self, Error, ErrorKind};
+use crate::error::{self, Error};
 use crate::library::{self, LibContext};
 use crate::x509::X509Store;
 
@@ -161,32 +158,7 @@ impl SslContextBuilderRef {
     /// Gives the context a name for its sessions that no other has: what one verified says nothing about what another
     /// would, and a connection may be switched between them.
     fn own_sessions(&mut self) -> Result<(), Error> {
-        let mut name = [0; 32];
-        self.lib_context().random_bytes(&mut name)?;
+        let name = self.lib_context().session_name()?;
         self.set_session_id_context(&name)
-    }
-
-    /// Names the setting that sessions belong to, in 32 bytes at most: a session is only resumed under the name it was
-    /// made under. Without one, a server that verifies its clients fails every handshake that would resume.
-    /// [`SslContext::server`] has a random one, so that sessions stay with their context; several contexts or machines that
-    /// share tickets, and verify clients alike, need one that they share.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidInput`] for a longer name.
-    ///
-    /// C: [`SSL_CTX_set_session_id_context(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_session_id_context/)
-    #[doc(alias = "SSL_CTX_set_session_id_context")]
-    pub fn set_session_id_context(&mut self, name: &[u8]) -> Result<(), Error> {
-        const CALL: &str = "SSL_CTX_set_session_id_context";
-        let Ok(len @ 0..=32) = c_uint::try_from(name.len()) else {
-            return Err(
-                Error::new(ErrorKind::InvalidInput, CALL).with_detail("the name has more than 32 bytes")
-            );
-        };
-        error::clear();
-        // SAFETY: the context is live and borrowed for writing; C copies `len` bytes.
-        let done = unsafe { sys::SSL_CTX_set_session_id_context(self.as_ptr(), name.as_ptr(), len) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
     }
 }

@@ -85,6 +85,7 @@ pub(crate) use dh::demand_dh;
 pub(crate) use hello::decide_with as decide_hello_with;
 pub(crate) use passphrase::{Ask as AskPassphrase, answer_with};
 pub(crate) use security::{SecurityRule, is as is_security_callback};
+pub(crate) use session_cache::session_name_len;
 pub(crate) use sni::{decide_with as decide_name_with, switch};
 pub(crate) use verify::judge_for_c as judge_one_for_c;
 pub(crate) use verify::record as record_refusal;
