@@ -16,8 +16,9 @@ impl SslContext {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if OpenSSL cannot make it, for example because its configuration is broken, and
-    /// [`ErrorKind::VersionMismatch`] where the OpenSSL that runs is not right for this program.
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot make it, for example because its configuration is
+    /// broken, and [`ErrorKind::VersionMismatch`](crate::ErrorKind::VersionMismatch) where the OpenSSL that runs is not right
+    /// for this program.
     ///
     /// C: [`SSL_CTX_new(3)`](https://docs.openssl.org/master/man3/SSL_CTX_new/)
     #[doc(alias = "SSL_CTX_new")]
@@ -30,7 +31,7 @@ impl SslContext {
     ///
     /// # Errors
     ///
-    /// As there; [`ErrorKind::Refused`] names the providers where they have not what TLS needs.
+    /// As there; [`ErrorKind::Refused`](crate::ErrorKind::Refused) names the providers where they have not what TLS needs.
     ///
     /// C: [`SSL_CTX_new_ex(3)`](https://docs.openssl.org/master/man3/SSL_CTX_new/)
     #[doc(alias = "SSL_CTX_new_ex")]
@@ -74,7 +75,7 @@ impl SslContext {
     ///
     /// # Errors
     ///
-    /// As [`builder`](Self::builder), and [`ErrorKind::NoTrustAnchors`] on a
+    /// As [`builder`](Self::builder), and [`ErrorKind::NoTrustAnchors`](crate::ErrorKind::NoTrustAnchors) on a
     /// machine without roots.
     pub fn client() -> Result<SslContextBuilder, Error> {
         Self::client_in(LibContext::default())

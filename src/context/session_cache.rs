@@ -131,8 +131,8 @@ impl SslContextBuilderRef {
 
     /// Names the setting that sessions belong to, in 32 bytes at most: a session is only resumed under the name it was
     /// made under. Without one, a server that verifies its clients fails every handshake that would resume.
-    /// [`SslContext::server`](super::SslContext::server) has a random one, so that sessions stay with their context; several contexts or machines that
-    /// share tickets, and verify clients alike, need one that they share.
+    /// [`SslContext::server`](super::SslContext::server) has a random one, so that sessions stay with their context; several
+    /// contexts or machines that share tickets, and verify clients alike, need one that they share.
     ///
     /// # Errors
     ///

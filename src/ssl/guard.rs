@@ -1,7 +1,5 @@
 //! What a context that demands a verified name promises, whichever way its objects come to shake hands.
 
-use std::ffi::CStr;
-
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -67,7 +65,7 @@ impl SslRef {
         if in_init && !state.is_vouched() {
             let began = state.pledge_once(&pledge);
             if began != pledge || (verifies && hides && state.is_lent()) {
-                return Err(changed(state, call));
+                return Err(end(state, changed(call)));
             }
         }
         Ok(())
@@ -99,13 +97,9 @@ impl SslRef {
             return refuse(result);
         }
         let param = self.verify_param();
-        let flags = param.host_flags().bits();
+        let flags = param.host_flags();
         let hosts = param.hosts();
-        // SAFETY: the certificate is live, and its caches are filled under its lock; C reads so many bytes of the name.
-        let bears = |host: &CStr| unsafe {
-            let len = host.to_bytes().len();
-            sys::X509_check_host(certificate.as_ptr(), host.as_ptr(), len, flags, std::ptr::null_mut()) == 1
-        };
+        let bears = |host| certificate.check_host_with(call, host, flags).is_ok_and(|name| name.is_some());
         let is_host = hosts.is_empty() || hosts.iter().any(|host| bears(host));
         let is_there = param.ip().is_none_or(|address| certificate.check_ip(address).unwrap_or(false));
         error::clear();
@@ -126,40 +120,35 @@ impl SslRef {
         if server || self.progress().0 {
             return Ok(());
         }
-        let (names, expected) = (self.expected_names(), self.expected());
-        let (verifies, anonymous) = (self.verifies_peer(), self.is_anonymous());
-        let hides = self.hides_expected();
         let state = State::of_mut(self)?;
         if state.is_vouched() {
             return Ok(());
         }
-        let seen = state.saw_beginning();
-        let of_c = if seen || !verifies { None } else { self.judge_for_c(call, &names) };
-        let state = State::of_mut(self)?;
-        let pledge = state.pledge();
-        let refusal = if !verifies {
+        let (pledge, seen) = (state.pledge(), state.saw_beginning());
+        let (any_name, lent) = (state.accepts_any_name(), state.is_lent());
+        let (names, expected) = (self.expected_names(), self.expected());
+        let differs = |pledge: Pledge| pledge.as_ref() != Some(&expected) || (lent && self.hides_expected());
+        let refusal = if !self.verifies_peer() {
             None
-        } else if anonymous {
+        } else if self.is_anonymous() {
             let kind = ErrorKind::Verification(VerifyError::UNSPECIFIED);
             Some(Error::new(kind, call).with_detail("the cipher has no certificate"))
-        } else if names.is_empty() && !state.accepts_any_name() {
+        } else if names.is_empty() && !any_name {
             Some(Error::new(ErrorKind::NoServerName, call))
-        } else if pledge
-            .is_some_and(|pledge| pledge.as_ref() != Some(&expected) || (hides && state.is_lent()))
-        {
-            return Err(changed(state, call));
+        } else if pledge.is_some_and(differs) {
+            Some(changed(call))
+        } else if seen {
+            None
         } else {
-            of_c
+            self.judge_for_c(call, &names)
         };
+        let state = State::of_mut(self)?;
         match refusal {
             None => {
                 state.set_vouched();
                 Ok(())
             }
-            Some(refusal) => {
-                state.poison(Some(refusal.retell()));
-                Err(refusal)
-            }
+            Some(refusal) => Err(end(state, refusal)),
         }
     }
 
@@ -202,10 +191,13 @@ impl SslRef {
     }
 }
 
-/// The end of an object whose name to verify is no longer the one that its handshake began with.
-fn changed(state: &State, call: &'static str) -> Error {
-    let refusal =
-        Error::new(ErrorKind::NotReady, call).with_detail("what to verify was changed during the handshake");
+/// The name to verify is no longer the one that the handshake began with.
+fn changed(call: &'static str) -> Error {
+    Error::new(ErrorKind::NotReady, call).with_detail("what to verify was changed during the handshake")
+}
+
+/// The end of an object whose peer is not, or may not be, the one that was to be verified.
+fn end(state: &State, refusal: Error) -> Error {
     state.poison(Some(refusal.retell()));
     refusal
 }
