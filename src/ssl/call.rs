@@ -19,7 +19,22 @@ use crate::ffi::{errno, panics, strings};
 pub(crate) enum Phase {
     Handshake,
     Data,
+    /// A write: libssl holds what it was given while that is suspended.
+    Write,
+    /// A write that a filter may keep to itself: its success does not say that libssl holds nothing.
+    FilteredWrite,
     Shutdown,
+}
+
+impl Phase {
+    /// Whether application data moves.
+    pub(crate) fn moves_data(self) -> bool {
+        matches!(self, Self::Data) || self.writes()
+    }
+
+    fn writes(self) -> bool {
+        matches!(self, Self::Write | Self::FilteredWrite)
+    }
 }
 
 /// What C answered, taken on the spot, before anything can change `errno` or the queue.
@@ -38,6 +53,9 @@ impl SslRef {
         phase: Phase,
         call: impl FnOnce(*mut sys::SSL) -> c_int,
     ) -> Result<c_int, SslError> {
+        if phase.writes() {
+            self.keep_write_buffer();
+        }
         // SAFETY: the object is live and has both BIOs, without which 3.x would read NULL here.
         self.call_judged(name, phase, call, |ssl, ret| unsafe { sys::SSL_get_error(ssl, ret) })
     }
@@ -74,7 +92,7 @@ impl SslRef {
         );
         if outcome.ret > first_failure {
             error::clear();
-            if writing && is_write(name) {
+            if writing && phase == Phase::Write {
                 // SAFETY: the object is live.
                 if let Some(state) = unsafe { State::of(ssl) } {
                     state.set_writing(false);
@@ -131,7 +149,14 @@ impl SslRef {
     fn failure(&mut self, name: &'static str, phase: Phase, outcome: &Outcome) -> SslError {
         let code = ErrorCode::from_raw(outcome.code);
         let suspended = matches!(code, ErrorCode::Want(_));
-        if suspended && is_write(name) {
+        // Where a handshake comes first, or a filter waits for its own, libssl was given nothing yet.
+        // SAFETY: the object is live, and the calls only read it.
+        let holds = suspended
+            && phase.writes()
+            && unsafe {
+                ext::SSL_in_init(self.as_ptr()) == 0 && ext::SSL_want(self.as_ptr()) == ext::SSL_WRITING
+            };
+        if holds {
             if let Ok(state) = State::of_mut(self) {
                 state.set_writing(true);
             }
@@ -251,11 +276,6 @@ impl SslRef {
         error::clear();
         names
     }
-}
-
-/// Whether a call gives libssl what it may keep while it is suspended.
-fn is_write(name: &str) -> bool {
-    name.contains("write") || name == "BIO_puts" || name == "BIO_flush"
 }
 
 const CERTIFICATE_VERIFY_FAILED: c_int = 134;

@@ -19,7 +19,7 @@ impl SslRef {
         let demands = state.demands_name();
         // SAFETY: the object is live, and the call only reads it. C may have cleared the object.
         demands
-            && !(phase == Phase::Data
+            && !(phase.moves_data()
                 && state.is_vouched()
                 && unsafe { ext::SSL_in_before(self.as_ptr()) } == 0)
     }
@@ -39,7 +39,7 @@ impl SslRef {
             return Ok(());
         }
         let (in_init, in_before) = self.progress();
-        if phase == Phase::Data {
+        if phase.moves_data() {
             if in_init && self.verifies_peer() {
                 let detail = "the context demands a verified name: shake hands first";
                 return Err(Error::new(ErrorKind::NotReady, call).with_detail(detail));
