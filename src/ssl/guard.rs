@@ -12,6 +12,13 @@ use crate::ffi::compat;
 /// What was to be verified when a handshake began: the names and a mail address, or nothing at all.
 pub(super) type Pledge = Option<Vec<String>>;
 
+/// What tells a handshake that was vouched for from another one: the peer's Finished, and what was expected.
+#[derive(Default, PartialEq, Eq)]
+pub(super) struct Vouched {
+    finished: Vec<u8>,
+    expected: Vec<String>,
+}
+
 impl SslRef {
     /// Whether the call must pass [`admit`](Self::admit) and [`vouch`](Self::vouch): not once a handshake was vouched for.
     #[inline]
@@ -20,7 +27,7 @@ impl SslRef {
         // SAFETY: the object is live, and the call only reads it. C may have cleared the object.
         demands
             && !(phase.moves_data()
-                && state.is_vouched()
+                && state.is_still_vouched()
                 && unsafe { ext::SSL_in_before(self.as_ptr()) } == 0)
     }
 
@@ -28,6 +35,7 @@ impl SslRef {
     /// or a write, whose data would be out before the peer is known.
     #[cold]
     pub(super) fn admit(&mut self, call: &'static str, phase: Phase) -> Result<(), Error> {
+        self.recheck()?;
         let server = match self.chosen_role() {
             Some(role) => role == Role::Server,
             None => call == "SSL_accept",
@@ -73,7 +81,7 @@ impl SslRef {
 
     /// As [`vouch`](Self::vouch), of a handshake that C made.
     pub(crate) fn vouch_for_c(&mut self, call: &'static str) -> Result<(), Error> {
-        State::of_mut(self)?;
+        self.recheck()?;
         // SAFETY: the object is live, and so is its state.
         let state = unsafe { State::of(self.as_ptr()) };
         if state.is_some_and(|state| self.is_guarded(state, Phase::Handshake)) {
@@ -81,6 +89,26 @@ impl SslRef {
         } else {
             Ok(())
         }
+    }
+
+    /// Sees to what C may have done to an object that was vouched for.
+    fn recheck(&mut self) -> Result<(), Error> {
+        State::of_mut(self)?;
+        // SAFETY: the object is live, and so is its state.
+        if let Some(state) = unsafe { State::of(self.as_ptr()) } {
+            state.recheck(|| self.last_handshake());
+        }
+        Ok(())
+    }
+
+    fn last_handshake(&self) -> Vouched {
+        let mut finished = vec![0; 64];
+        // SAFETY: the object is live; C writes so many bytes at most, and says how many there are.
+        let len = unsafe {
+            sys::SSL_get_peer_finished(self.as_ptr(), finished.as_mut_ptr().cast(), finished.len())
+        };
+        finished.truncate(len);
+        Vouched { finished, expected: self.expected() }
     }
 
     /// Whether what C verified, by settings that nobody here saw, is what is to be verified now.
@@ -142,10 +170,11 @@ impl SslRef {
         } else {
             self.judge_for_c(call, &names)
         };
+        let last = self.last_handshake();
         let state = State::of_mut(self)?;
         match refusal {
             None => {
-                state.set_vouched();
+                state.set_vouched(last);
                 Ok(())
             }
             Some(refusal) => Err(end(state, refusal)),
