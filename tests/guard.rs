@@ -619,12 +619,14 @@ fn a_handshake_that_c_makes_between_two_borrows_is_judged_too() {
             client.set_max_proto_version(Some(version)).unwrap();
             // SAFETY: the context is live; the object is the test's, and freed below.
             let ssl = unsafe { sys::SSL_new(client.build().as_ptr()) };
-            // SAFETY: as above; so below.
+            // SAFETY: as above.
             unsafe { SslRef::from_ptr_mut(ssl) }.set_server_name("localhost").unwrap();
             let mut server = shake_with(ssl, &server_context(), false);
             server.write(b"secret").unwrap();
             let mut buf = [0; 6];
-            assert_eq!(unsafe { SslRef::from_ptr_mut(ssl) }.read(&mut buf).unwrap(), 6);
+            // SAFETY: as above.
+            let read = unsafe { SslRef::from_ptr_mut(ssl) }.read(&mut buf);
+            assert_eq!(read.unwrap(), 6);
 
             let both = if refused { other_example(version) } else { server_context() };
             // SAFETY: as above; the names are C strings.
@@ -633,9 +635,12 @@ fn a_handshake_that_c_makes_between_two_borrows_is_judged_too() {
                 assert_eq!(ext::SSL_clear(ssl), 1);
             }
             let mut server = shake_with(ssl, &both, true);
-            assert_eq!(unsafe { set1_host(ssl, c"localhost") }, 1);
             server.write(b"secret").unwrap();
-            let read = unsafe { SslRef::from_ptr_mut(ssl) }.read(&mut buf);
+            // SAFETY: as above.
+            let read = unsafe {
+                assert_eq!(set1_host(ssl, c"localhost"), 1);
+                SslRef::from_ptr_mut(ssl).read(&mut buf)
+            };
 
             match read {
                 Err(error) if refused => {
@@ -644,6 +649,7 @@ fn a_handshake_that_c_makes_between_two_borrows_is_judged_too() {
                 }
                 read => assert_eq!((read.unwrap(), refused), (6, false)),
             }
+            // SAFETY: the test's only reference.
             unsafe { sys::SSL_free(ssl) };
         }
     }
