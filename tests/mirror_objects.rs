@@ -11,7 +11,9 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{client_builder, client_context, client_ssl, duplex, pki, server_builder, server_context};
+use common::{
+    client_builder, client_context, client_ssl, duplex, identities, pki, server_builder, server_context,
+};
 use libssl::conf::{ConfFlags, SslConf};
 use libssl::context::{
     CertificateDecision, FileFormat, ProtocolVersion, SslMethod, SslMode, SslOptions, SslVerifyMode,
@@ -632,16 +634,6 @@ fn handshakes_and_sessions_are_counted() {
 
 // Ephemeral Diffie-Hellman.
 
-const FFDHE2048: &str = "-----BEGIN DH PARAMETERS-----
-MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
-+8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
-87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
-YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
-7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
-ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
------END DH PARAMETERS-----
-";
-
 #[test]
 fn an_object_has_dh_parameters_of_its_own() {
     let mut builder = SslContext::builder(SslMethod::tls()).unwrap();
@@ -659,7 +651,7 @@ fn an_object_has_dh_parameters_of_its_own() {
     assert!(shake_with(|ssl| ssl.set_dh_auto(true).unwrap()));
     assert!(!shake_with(|ssl| [true, false].into_iter().for_each(|auto| ssl.set_dh_auto(auto).unwrap())));
     assert!(shake_with(|ssl| {
-        let parameters = PKey::parameters_from_pem(FFDHE2048.as_bytes()).unwrap();
+        let parameters = PKey::parameters_from_pem(identities::FFDHE2048_PEM.as_bytes()).unwrap();
         ssl.set_tmp_dh(parameters.clone()).unwrap();
         ssl.set_tmp_dh(parameters).unwrap();
     }));
