@@ -4,11 +4,11 @@
 
 mod common;
 
-use std::ffi::{CStr, c_char, c_int, c_uchar, c_uint};
+use std::ffi::{CStr, c_int};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::net::UnixStream;
-use std::{ptr, thread};
+use std::thread;
 
 use common::{
     Duplex, Made, Side, client_builder, client_context, client_ssl, duplex, identity, pki, server_builder,
@@ -655,50 +655,64 @@ fn a_handshake_that_c_makes_between_two_borrows_is_judged_too() {
     }
 }
 
-extern "C" fn client_key(
-    _: *mut sys::SSL,
-    _: *const c_char,
-    identity: *mut c_char,
-    identity_len: c_uint,
-    key: *mut c_uchar,
-    key_len: c_uint,
-) -> c_uint {
-    assert!(identity_len > 3 && key_len >= 16);
-    // SAFETY: C's room is as long as it says.
-    unsafe {
-        ptr::copy_nonoverlapping(c"who".as_ptr(), identity, 4);
-        ptr::write_bytes(key, 7, 16);
-    }
-    16
-}
+// Where OpenSSL was built with PSK.
+#[cfg(not(absent = "SSL_CTX_use_psk_identity_hint"))]
+mod shared_keys {
+    use std::ffi::{c_char, c_uchar, c_uint};
+    use std::ptr;
 
-extern "C" fn server_key(_: *mut sys::SSL, _: *const c_char, key: *mut c_uchar, key_len: c_uint) -> c_uint {
-    assert!(key_len >= 16);
-    // SAFETY: C's room is as long as it says.
-    unsafe { ptr::write_bytes(key, 7, 16) };
-    16
-}
+    use super::*;
 
-/// There is no certificate in it that could be asked again.
-#[test]
-fn a_connection_with_a_key_of_both_sides_goes_to_c_and_back() {
-    let (mut client, mut server) = (client_builder(), server_builder());
-    for context in [&mut client, &mut server] {
-        context.set_max_proto_version(Some(ProtocolVersion::TLS1_2)).unwrap();
-        context.set_cipher_list("PSK-AES128-GCM-SHA256").unwrap();
+    extern "C" fn client_key(
+        _: *mut sys::SSL,
+        _: *const c_char,
+        identity: *mut c_char,
+        identity_len: c_uint,
+        key: *mut c_uchar,
+        key_len: c_uint,
+    ) -> c_uint {
+        assert!(identity_len > 3 && key_len >= 16);
+        // SAFETY: C's room is as long as it says.
+        unsafe {
+            ptr::copy_nonoverlapping(c"who".as_ptr(), identity, 4);
+            ptr::write_bytes(key, 7, 16);
+        }
+        16
     }
-    // SAFETY: the contexts are live, and nobody else has them; the functions are static.
-    unsafe {
-        sys::SSL_CTX_set_psk_client_callback(client.as_ptr(), Some(client_key));
-        sys::SSL_CTX_set_psk_server_callback(server.as_ptr(), Some(server_key));
-    }
-    let (connected, _server) = shake_as(named(&client.build(), "localhost"), &server.build());
-    let mut ssl = connected.unwrap().into_parts().unwrap().ssl;
-    assert!(ssl.peer_certificate().is_none());
-    let (left, _right) = duplex();
-    ssl.set_stream(left).unwrap();
 
-    // SAFETY: the reference that `into_ptr` gave.
-    let ssl = unsafe { Ssl::from_ptr(ssl.into_ptr()) };
-    Connected::adopt(ssl).unwrap();
+    extern "C" fn server_key(
+        _: *mut sys::SSL,
+        _: *const c_char,
+        key: *mut c_uchar,
+        key_len: c_uint,
+    ) -> c_uint {
+        assert!(key_len >= 16);
+        // SAFETY: C's room is as long as it says.
+        unsafe { ptr::write_bytes(key, 7, 16) };
+        16
+    }
+
+    /// There is no certificate in it that could be asked again.
+    #[test]
+    fn a_connection_with_a_key_of_both_sides_goes_to_c_and_back() {
+        let (mut client, mut server) = (client_builder(), server_builder());
+        for context in [&mut client, &mut server] {
+            context.set_max_proto_version(Some(ProtocolVersion::TLS1_2)).unwrap();
+            context.set_cipher_list("PSK-AES128-GCM-SHA256").unwrap();
+        }
+        // SAFETY: the contexts are live, and nobody else has them; the functions are static.
+        unsafe {
+            sys::SSL_CTX_set_psk_client_callback(client.as_ptr(), Some(client_key));
+            sys::SSL_CTX_set_psk_server_callback(server.as_ptr(), Some(server_key));
+        }
+        let (connected, _server) = shake_as(named(&client.build(), "localhost"), &server.build());
+        let mut ssl = connected.unwrap().into_parts().unwrap().ssl;
+        assert!(ssl.peer_certificate().is_none());
+        let (left, _right) = duplex();
+        ssl.set_stream(left).unwrap();
+
+        // SAFETY: the reference that `into_ptr` gave.
+        let ssl = unsafe { Ssl::from_ptr(ssl.into_ptr()) };
+        Connected::adopt(ssl).unwrap();
+    }
 }
