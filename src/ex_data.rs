@@ -26,14 +26,13 @@
 
 use std::ffi::{c_int, c_long, c_void};
 use std::fmt;
-use std::sync::OnceLock;
 
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use crate::context::{ContextSettings, SslContext, SslContextBuilderRef, run};
 use crate::error::{self, Error};
-use crate::ffi::ex_data::{Carrier, Index, forget_on_dup};
+use crate::ffi::ex_data::{Carrier, Index, LazyIndex, forget_on_dup};
 use crate::session::{SslSession, SslSessionRef};
 use crate::ssl::{Ssl, SslRef};
 
@@ -72,17 +71,15 @@ owners!(Ssl: SSL, SslContext: SSL_CTX, SslSession: SSL_SESSION);
 #[doc(alias = "SSL_CTX_get_ex_new_index")]
 #[doc(alias = "SSL_SESSION_get_ex_new_index")]
 #[doc(alias = "CRYPTO_get_ex_new_index")]
-pub struct ExIndex<O: ExDataOwner, T> {
-    index: OnceLock<Index<O::Raw, T>>,
-    dup: ext::CRYPTO_EX_dup,
-}
+pub struct ExIndex<O: ExDataOwner, T>(LazyIndex<O::Raw, T>);
 
 impl<O: ExDataOwner, T: Send + Sync + 'static> ExIndex<O, T> {
     /// An index whose values stay where they are: the copy of an object ([`SslRef::dup`], and those that libssl makes of
     /// sessions) starts without one.
     #[allow(clippy::new_without_default)] // each is another index
     pub const fn new() -> Self {
-        Self { index: OnceLock::new(), dup: Some(forget_on_dup) }
+        // SAFETY: the copy of an object has nothing at the index.
+        Self(unsafe { LazyIndex::new(Some(forget_on_dup)) })
     }
 
     /// An index whose values are cloned for the copy of an object. Where the clone panics, there is no copy: then
@@ -91,7 +88,8 @@ impl<O: ExDataOwner, T: Send + Sync + 'static> ExIndex<O, T> {
     where
         T: Clone,
     {
-        Self { index: OnceLock::new(), dup: Some(clone_on_dup::<T>) }
+        // SAFETY: the copy of an object has a clone of its own at the index.
+        Self(unsafe { LazyIndex::new(Some(clone_on_dup::<T>)) })
     }
 
     /// The number, with which C finds the address of an object's `T`, or NULL. C must not set another one: the object
@@ -101,18 +99,8 @@ impl<O: ExDataOwner, T: Send + Sync + 'static> ExIndex<O, T> {
     ///
     /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot allocate.
     pub fn number(&self) -> Result<c_int, Error> {
-        self.index().map(Index::number)
-    }
-
-    fn index(&self) -> Result<&Index<O::Raw, T>, Error> {
-        if let Some(index) = self.index.get() {
-            return Ok(index);
-        }
         error::clear();
-        // SAFETY: the copy of an object has nothing at the index, or a clone of its own.
-        let index = unsafe { Index::new(self.dup) }?;
-        // Of two threads that race here one index stays unused; that is all.
-        Ok(self.index.get_or_init(|| index))
+        self.0.get().map(Index::number)
     }
 
     /// # Safety
@@ -120,7 +108,7 @@ impl<O: ExDataOwner, T: Send + Sync + 'static> ExIndex<O, T> {
     /// `object` is live for `'a`, and nobody replaces or changes the value for as long.
     unsafe fn get<'a>(&self, object: *const O::Raw) -> Option<&'a T> {
         // SAFETY: by this function's contract; the object owns what it has at this index.
-        unsafe { self.index.get()?.get(object).as_ref() }
+        unsafe { self.0.present()?.get(object).as_ref() }
     }
 
     /// # Safety
@@ -128,17 +116,16 @@ impl<O: ExDataOwner, T: Send + Sync + 'static> ExIndex<O, T> {
     /// `object` is live for `'a`, and nobody else uses the value for as long.
     unsafe fn get_mut<'a>(&self, object: *const O::Raw) -> Option<&'a mut T> {
         // SAFETY: by this function's contract; the object owns what it has at this index.
-        unsafe { self.index.get()?.get(object).as_mut() }
+        unsafe { self.0.present()?.get(object).as_mut() }
     }
 
     /// # Safety
     ///
     /// `object` is live, no other thread uses it, and no borrow of the earlier value is left.
     unsafe fn replace(&self, object: *mut O::Raw, value: Option<T>) -> Result<Option<T>, Error> {
-        let index = self.index()?;
         error::clear();
         // SAFETY: by this function's contract.
-        let earlier = unsafe { index.set(object, value.map(Box::new)) }?;
+        let earlier = unsafe { self.0.get()?.set(object, value.map(Box::new)) }?;
         Ok(earlier.map(|value| *value))
     }
 }

@@ -89,8 +89,8 @@ impl Ssl {
     ///
     /// [`HandshakeError`]: a suspension, with the handshake to [`resume`](Handshake::resume), or a failure. Besides all
     /// that can go wrong in a handshake, the failure's kind is [`ErrorKind::NotReady`] if this object already shook
-    /// hands (one that C began to use goes on with [`Handshake::adopt`]), [`ErrorKind::WrongRole`] if it was made a server, and [`ErrorKind::NoServerName`] if the context demands a
-    /// verified name and none was set; then no byte has gone out.
+    /// hands (one that C began to use goes on with [`Handshake::adopt`]), [`ErrorKind::WrongRole`] if it was made a server,
+    /// and [`ErrorKind::NoServerName`] if the context demands a verified name and none was set; then no byte has gone out.
     ///
     /// The error holds the channel. Where that is borrowed, `?` needs `.map_err(Error::from)` to let it go:
     ///

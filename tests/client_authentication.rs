@@ -17,7 +17,7 @@ use libssl::context::{
     ServerNameView, SslVerifyMode, TrustAnchors,
 };
 use libssl::x509::X509;
-use libssl::{Alert, Connected, ErrorKind, Ssl, SslContext, SslContextBuilder, VerifyError};
+use libssl::{Alert, Connected, ErrorKind, Ssl, SslContext, SslContextBuilder, SslRef, VerifyError};
 use openssl_sys as sys;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, PKCS_ECDSA_P256_SHA256};
 use support::{VERSIONS, Version, assert_works, inner, read_now};
@@ -332,6 +332,9 @@ fn a_connection_is_not_switched_to_a_context_that_demands_more_of_its_clients() 
     }
 }
 
+/// A way for an object to judge its clients otherwise than its context.
+type Way = fn(&mut SslRef);
+
 /// libssl compares only what sessions are said to belong to, which all objects of a context share.
 #[test]
 fn a_demand_made_on_one_object_is_not_met_by_a_session_of_another() {
@@ -343,21 +346,33 @@ fn a_demand_made_on_one_object_is_not_met_by_a_session_of_another() {
         // SAFETY: the object is live; the reference is ours (get1), and given up below.
         let session = unsafe { openssl_sys_ext::SSL_get1_session(client.ssl().as_ptr()) };
         drop((client, server));
-        for demands in [false, true] {
+        let ways: [(&str, Way); 6] = [
+            ("nothing", |_| ()),
+            ("mode", |ssl| {
+                ssl.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT).unwrap()
+            }),
+            ("depth", |ssl| ssl.set_verify_depth(0)),
+            ("settings", |ssl| ssl.verify_param_mut().set_host("localhost").unwrap()),
+            ("store", |ssl| ssl.put_verify_cert_store(None).unwrap()),
+            ("level", |ssl| ssl.danger_set_security_level(2)),
+        ];
+        for (what, way) in ways {
             let client = client_ssl(&client_context);
             // SAFETY: both are live; C takes a reference of its own.
             assert_eq!(unsafe { sys::SSL_set_session(client.as_ptr(), session) }, 1);
-            let mut server = Ssl::new(&server_context).unwrap();
-            if demands {
-                server.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT).unwrap();
-            }
+            // An object of C's, about which nothing is known yet.
+            // SAFETY: the context is live, and the reference that is given up is the only one.
+            let mut server = unsafe { Ssl::from_ptr(sys::SSL_new(server_context.as_ptr())) };
+            way(&mut server);
             let (left, right) = duplex();
 
             let (_client, server) = shake_over(client, left, server, right);
 
             match server {
-                Ok(server) => assert!(!demands && server.ssl().session_reused(), "{version:?}"),
-                Err(error) => assert!(demands, "{version:?}: {error}"),
+                Ok(server) => {
+                    assert_eq!(server.ssl().session_reused(), what == "nothing", "{version:?} {what}")
+                }
+                Err(error) => assert_eq!(what, "mode", "{version:?}: {error}"),
             }
         }
         // SAFETY: the reference from above.

@@ -579,6 +579,21 @@ fn a_store_that_others_hold_is_not_added_to() {
 }
 
 #[test]
+fn one_configuration_adds_to_the_store_that_it_made() {
+    let files = files();
+    let mut context = port();
+    let mut conf = SslConf::for_context(&mut context).unwrap();
+    conf.set_flags(ConfFlags::FILE | ANY);
+    for name in ["VerifyCAFile", "ChainCAFile"] {
+        for file in ["other.pem", "ca.pem"] {
+            assert_eq!(conf.cmd(name, some(&files.path(file))).unwrap(), ConfOutcome::UsedValue);
+        }
+    }
+    drop(conf);
+    assert_eq!((holds(context.verify_cert_store()), holds(context.chain_cert_store())), (2, 2));
+}
+
+#[test]
 fn an_object_does_not_add_to_its_contexts_store() {
     let files = files();
     let mut context = port();

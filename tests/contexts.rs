@@ -10,7 +10,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use common::{
-    client_builder, client_context, client_ssl, duplex, identity, pki, server_builder, server_context,
+    client_builder, client_context, client_ssl, duplex, identities, identity, pki, server_builder,
+    server_context,
 };
 use libssl::context::{
     CertificateDecision, CertificateView, FileFormat, Identity, ProtocolVersion, SessionCacheMode, SslMethod,
@@ -343,20 +344,10 @@ fn implemented_groups_are_told_or_unsupported() {
     }
 }
 
-const FFDHE2048: &str = "-----BEGIN DH PARAMETERS-----
-MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
-+8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
-87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
-YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
-7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
-ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
------END DH PARAMETERS-----
-";
-
 #[test]
 fn dh_parameters_are_set() {
     let mut builder = tls();
-    let parameters = PKey::parameters_from_pem(FFDHE2048.as_bytes()).unwrap();
+    let parameters = PKey::parameters_from_pem(identities::FFDHE2048_PEM.as_bytes()).unwrap();
     assert_eq!((parameters.algorithm().as_str(), parameters.bits()), ("DH", 2048));
     builder.set_tmp_dh(parameters.clone()).unwrap();
     builder.set_tmp_dh(parameters).unwrap();
@@ -579,7 +570,7 @@ fn roots_come_from_file_directory_and_memory() {
 #[test]
 fn a_file_of_revocation_lists_is_no_file_of_roots() {
     let scratch = Scratch::new("revocation");
-    let ca = common::identities::Ca::new("another CA");
+    let ca = identities::Ca::new("another CA");
     let list = scratch.file("list.pem", ca.revocation_list());
     let with_root = scratch.file("both.pem", [ca.revocation_list(), ca.pem].concat());
     let error = SslContext::client_trusting(TrustAnchors::File(&list)).unwrap_err();
@@ -598,7 +589,7 @@ fn a_file_of_revocation_lists_is_no_file_of_roots() {
 #[test]
 fn a_chosen_file_of_revocation_lists_is_an_error() {
     let scratch = Scratch::new("chosen-revocation");
-    let ca = common::identities::Ca::new("another CA");
+    let ca = identities::Ca::new("another CA");
     let list = scratch.file("list.pem", ca.revocation_list());
     let nowhere = scratch.0.join("nowhere");
     in_child(

@@ -7,7 +7,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
@@ -100,7 +100,10 @@ fn prefork() {
         }
     }
 
-    let crossed = visit(&client, &listener, &mut workers);
+    // The workers have it: once they are gone, who visits them is refused.
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let crossed = visit(&client, address, &mut workers);
     for (pid, visits) in &workers {
         assert_eq!(*visits, VISITS, "{workers:?}");
         let mut status = 0;
@@ -152,7 +155,7 @@ fn worker(
 }
 
 /// Visits the workers, each time with the session of the visit before. How often one was resumed by another worker.
-fn visit(client: &SslContext, listener: &TcpListener, workers: &mut BTreeMap<String, usize>) -> usize {
+fn visit(client: &SslContext, address: SocketAddr, workers: &mut BTreeMap<String, usize>) -> usize {
     let (mut session, mut crossed) = (ptr::null_mut::<sys::SSL_SESSION>(), 0);
     let mut earlier = String::new();
     for _ in 0..workers.len() * VISITS {
@@ -164,7 +167,7 @@ fn visit(client: &SslContext, listener: &TcpListener, workers: &mut BTreeMap<Str
                 sys::SSL_SESSION_free(session);
             }
         }
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let stream = TcpStream::connect(address).unwrap();
         let mut connected = ssl.connect(stream).expect("a worker");
         let mut pid = String::new();
         connected.read_to_string(&mut pid).unwrap();

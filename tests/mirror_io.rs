@@ -4,13 +4,15 @@
 mod common;
 mod mirror;
 
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::ptr;
 
 use common::{client_context, client_ssl, server_context, unix_pair};
+use libssl::bio::{Bio, Existing, SslBio};
 use libssl::context::ProtocolVersion;
 use libssl::ssl::{ShutdownFlags, ShutdownResult, ShutdownState, WriteFlags};
-use libssl::{ErrorKind, Ssl, SslError, SslRef};
+use libssl::{Connected, ErrorKind, Ssl, SslError, SslRef, Want};
 use mirror::{Two, headers_since};
 
 fn unsupported(error: &SslError) -> bool {
@@ -220,4 +222,70 @@ fn a_stream_has_no_descriptor_and_can_be_taken_away() {
     unsafe { two.client.set_bio(ptr::null_mut(), ptr::null_mut()) };
 
     assert!(two.client.rbio().is_null() && two.client.wbio().is_null());
+}
+
+/// A server over a transport without room, whose write of this waits, and that has read since.
+fn held_write(data: &[u8]) -> Two {
+    let ((left, mut right), client) = (common::duplex(), client_ssl(&client_context()));
+    right.set_room(2000);
+    let mut two = Two::over(client, left, Ssl::new(&server_context()).unwrap(), right);
+    two.shake();
+    two.drain();
+    assert_eq!(two.server.write(data).unwrap_err().want(), Some(Want::Write));
+    assert_eq!(two.server.read(&mut [0; 1]).unwrap_err().want(), Some(Want::Read));
+    two
+}
+
+#[test]
+fn a_flush_and_a_filter_that_takes_more_finish_no_write_that_waits() {
+    let data: Vec<u8> = (0..5000_u32).map(|n| (n % 251) as u8).collect();
+    for filtered in [false, true] {
+        let Two { mut client, server } = held_write(&data);
+        let mut bio = SslBio::from_ssl(server).map_err(|(error, _)| error).unwrap();
+        if filtered {
+            bio = bio.behind(Bio::buffer().unwrap()).unwrap();
+            assert_eq!(bio.write(b"stays in the buffer").unwrap(), 19);
+        } else {
+            bio.flush().unwrap();
+        }
+
+        let failure = Connected::adopt(bio.into_ssl().unwrap()).expect_err("libssl holds what was written");
+        assert_eq!(failure.kind(), ErrorKind::NotReady);
+        let (_, ssl, Existing) = failure.into_parts();
+        let mut connected = Connected::adopt_writing(ssl, &data).unwrap();
+        let (mut came, mut buf) = (Vec::new(), [0; 1000]);
+        while connected.flush().is_err() || came.len() < data.len() {
+            if let Ok(read) = client.read(&mut buf) {
+                came.extend_from_slice(&buf[..read]);
+            }
+        }
+        assert_eq!(came, data, "filtered: {filtered}");
+    }
+}
+
+#[test]
+fn a_write_that_finishes_through_a_filter_is_finished() {
+    let data = [7; 5000];
+    let Two { mut client, server } = held_write(&data);
+    let mut bio = SslBio::from_ssl(server).map_err(|(error, _)| error).unwrap();
+    bio = bio.behind(Bio::buffer().unwrap()).unwrap();
+    // More than there is room for in the buffer: it goes on to the connection.
+    let (mut rest, mut buf) = (&data[..], [0; 1000]);
+    while !rest.is_empty() || bio.flush().is_err() {
+        if let Ok(written) = bio.write(rest) {
+            rest = &rest[written..];
+        }
+        while client.read(&mut buf).is_ok() {}
+    }
+    assert!(Connected::adopt(bio.into_ssl().unwrap()).is_ok());
+}
+
+#[test]
+fn a_write_that_waits_for_its_handshake_has_given_nothing_away() {
+    let mut two = Two::new(&client_context(), &server_context());
+    two.server.set_accept_state();
+    assert_eq!(two.server.write(b"early").unwrap_err().want(), Some(Want::Read));
+
+    let waiting = two.server.do_handshake(Existing).expect_err("there is no peer yet");
+    assert!(waiting.into_handshake().is_ok(), "it waits, and may go on");
 }

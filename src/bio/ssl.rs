@@ -199,7 +199,9 @@ impl SslBio {
     /// chain, nor its `SSL`, while this crate does. What the `SSL` and its BIOs hold may be used on any thread.
     pub unsafe fn from_ptr(bio: *mut sys::BIO) -> Self {
         // SAFETY: by this function's contract.
-        unsafe { <Self as ForeignType>::from_ptr(bio) }
+        let bio = unsafe { <Self as ForeignType>::from_ptr(bio) };
+        bio.come_back();
+        bio
     }
 
     /// The pointer, which stays owned by this object.
@@ -264,7 +266,17 @@ impl SslBioRef {
     /// `SSL` and its BIOs hold may be used on any thread.
     pub unsafe fn from_ptr_mut<'a>(bio: *mut sys::BIO) -> &'a mut Self {
         // SAFETY: by this function's contract.
-        unsafe { <Self as ForeignTypeRef>::from_ptr_mut(bio) }
+        let bio: &mut Self = unsafe { ForeignTypeRef::from_ptr_mut(bio) };
+        bio.come_back();
+        bio
+    }
+
+    /// C may have used the connection since this crate did.
+    fn come_back(&self) {
+        if let Ok((_, ssl)) = self.parts() {
+            // SAFETY: the object is live.
+            unsafe { crate::ssl::come_back(ssl) };
+        }
     }
 
     /// The pointer.
@@ -322,7 +334,7 @@ impl SslBioRef {
         let (_, ssl) = self.parts()?;
         // SAFETY: as in `ssl`, and the chain is borrowed for writing. What can be pushed without `unsafe` may be used on
         // whichever thread this reference is sent to.
-        Ok(unsafe { SslRef::from_ptr_mut(ssl) })
+        Ok(unsafe { ForeignTypeRef::from_ptr_mut(ssl) })
     }
 
     /// What carries the connection: the BIO behind the `BIO_f_ssl`, with the chain behind that.

@@ -96,9 +96,9 @@ impl SslBioRef {
         if data.is_empty() {
             return Ok(0);
         }
-        self.ssl_mut().map_err(SslError::refused)?.keep_write_buffer();
         let mut written = 0;
-        self.io("BIO_write_ex", Phase::Data, |bio| {
+        let phase = if self.is_filtered()? { Phase::FilteredWrite } else { Phase::Write };
+        self.io("BIO_write_ex", phase, |bio| {
             // SAFETY: the chain is live; C reads at most `len` bytes of the buffer, of which it keeps no address that it
             // reads from later (see `SslRef::write`).
             unsafe { ext::BIO_write_ex(bio, data.as_ptr().cast(), data.len(), &raw mut written) }
@@ -146,8 +146,8 @@ impl SslBioRef {
             return Ok(0);
         }
         let c_text = strings::c_string(CALL, "the text", text).map_err(SslError::refused)?;
-        self.ssl_mut().map_err(SslError::refused)?.keep_write_buffer();
-        let written = self.io(CALL, Phase::Data, |bio| {
+        let phase = if self.is_filtered()? { Phase::FilteredWrite } else { Phase::Write };
+        let written = self.io(CALL, phase, |bio| {
             // SAFETY: the chain is live; the text is a C string that outlives the call.
             unsafe { ext::BIO_puts(bio, c_text.as_ptr()) }
         })?;
@@ -166,8 +166,10 @@ impl SslBioRef {
         const CALL: &str = "BIO_flush";
         // C asks the next BIO how it went.
         self.need_next(CALL)?;
+        // The connection itself has nothing to flush: what it could not send waits for the same write again.
+        let phase = if self.is_filtered()? { Phase::Write } else { Phase::Data };
         // SAFETY: the chain is live and borrowed for writing.
-        self.io(CALL, Phase::Data, |bio| unsafe { flush(bio) }).map(drop)
+        self.io(CALL, phase, |bio| unsafe { flush(bio) }).map(drop)
     }
 
     /// Sends close_notify, or waits for the peer's once it was sent.
@@ -261,6 +263,12 @@ impl SslBioRef {
         done(CALL, cleared)
     }
 
+    /// Whether there is a filter before the connection.
+    fn is_filtered(&self) -> Result<bool, SslError> {
+        let (filter, _) = self.parts().map_err(SslError::refused)?;
+        Ok(filter != self.as_ptr())
+    }
+
     fn need_next(&self, call: &'static str) -> Result<(), SslError> {
         if self.transport().is_some() {
             return Ok(());
@@ -282,6 +290,8 @@ impl SslBioRef {
         }
         let connecting = self.transport().is_some_and(BioRef::is_connecting);
         let ssl: &mut SslRef = self.ssl_mut().map_err(SslError::refused)?;
+        // A filter may write in a read, too.
+        ssl.keep_write_buffer();
         let raw = ssl.as_ptr();
         let mut unsupported = None;
         let moved = ssl.call_judged(
@@ -301,7 +311,7 @@ impl SslBioRef {
                 // SAFETY: as above.
                 unsafe { disown_lost_socket(top) };
                 if ret != UNSUPPORTED {
-                    if ret > 0 && phase == Phase::Data && !error::is_empty() {
+                    if ret > 0 && phase.moves_data() && !error::is_empty() {
                         // SAFETY: the object is live.
                         unsafe { keep_missed(raw) };
                     }

@@ -16,7 +16,7 @@ impl Connected<Existing> {
     /// What C set is C's to answer for. But where the context is one of this crate's that demands the peer's name, this
     /// makes sure that the peer is the one that was to be verified: that OpenSSL accepted its certificate, and that the
     /// certificate bears a name that is set on the object. What C verified with no name set, or with another one, is
-    /// refused, and the object is dead.
+    /// refused, and the object is dead. A handshake that this crate made, and that is still the last one, is not judged again.
     ///
     /// Whether a write of C's was suspended, only the call just before this one can tell: where C has read since,
     /// [`adopt_writing`](Self::adopt_writing) is the call.

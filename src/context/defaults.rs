@@ -1,16 +1,13 @@
 //! Where a context begins.
 
-use std::ffi::c_uint;
-
 use foreign_types::ForeignType;
-use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::{
     Callbacks, ContextSettings, Identity, ProtocolVersion, SslContext, SslContextBuilder,
     SslContextBuilderRef, SslMethod, SslVerifyMode, TrustAnchors,
 };
-use crate::error::{self, Error, ErrorKind};
+use crate::error::{self, Error};
 use crate::library::{self, LibContext};
 use crate::session::ClientSessionCache;
 use crate::x509::X509Store;
@@ -20,8 +17,9 @@ impl SslContext {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if OpenSSL cannot make it, for example because its configuration is broken, and
-    /// [`ErrorKind::VersionMismatch`] where the OpenSSL that runs is not right for this program.
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if OpenSSL cannot make it, for example because its configuration is
+    /// broken, and [`ErrorKind::VersionMismatch`](crate::ErrorKind::VersionMismatch) where the OpenSSL that runs is not right
+    /// for this program.
     ///
     /// C: [`SSL_CTX_new(3)`](https://docs.openssl.org/master/man3/SSL_CTX_new/)
     #[doc(alias = "SSL_CTX_new")]
@@ -34,7 +32,7 @@ impl SslContext {
     ///
     /// # Errors
     ///
-    /// As there; [`ErrorKind::Refused`] names the providers where they have not what TLS needs.
+    /// As there; [`ErrorKind::Refused`](crate::ErrorKind::Refused) names the providers where they have not what TLS needs.
     ///
     /// C: [`SSL_CTX_new_ex(3)`](https://docs.openssl.org/master/man3/SSL_CTX_new/)
     #[doc(alias = "SSL_CTX_new_ex")]
@@ -79,7 +77,7 @@ impl SslContext {
     ///
     /// # Errors
     ///
-    /// As [`builder`](Self::builder), and [`ErrorKind::NoTrustAnchors`] on a
+    /// As [`builder`](Self::builder), and [`ErrorKind::NoTrustAnchors`](crate::ErrorKind::NoTrustAnchors) on a
     /// machine without roots.
     pub fn client() -> Result<SslContextBuilder, Error> {
         Self::client_in(LibContext::default())
@@ -165,32 +163,7 @@ impl SslContextBuilderRef {
     /// Gives the context a name for its sessions that no other has: what one verified says nothing about what another
     /// would, and a connection may be switched between them.
     fn own_sessions(&mut self) -> Result<(), Error> {
-        let mut name = [0; 32];
-        self.lib_context().random_bytes(&mut name)?;
+        let name = self.lib_context().session_name()?;
         self.set_session_id_context(&name)
-    }
-
-    /// Names the setting that sessions belong to, in 32 bytes at most: a session is only resumed under the name it was
-    /// made under. Without one, a server that verifies its clients fails every handshake that would resume.
-    /// [`SslContext::server`] has a random one, so that sessions stay with their context; several contexts or machines that
-    /// share tickets, and verify clients alike, need one that they share.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidInput`] for a longer name.
-    ///
-    /// C: [`SSL_CTX_set_session_id_context(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_session_id_context/)
-    #[doc(alias = "SSL_CTX_set_session_id_context")]
-    pub fn set_session_id_context(&mut self, name: &[u8]) -> Result<(), Error> {
-        const CALL: &str = "SSL_CTX_set_session_id_context";
-        let Ok(len @ 0..=32) = c_uint::try_from(name.len()) else {
-            return Err(
-                Error::new(ErrorKind::InvalidInput, CALL).with_detail("the name has more than 32 bytes")
-            );
-        };
-        error::clear();
-        // SAFETY: the context is live and borrowed for writing; C copies `len` bytes.
-        let done = unsafe { sys::SSL_CTX_set_session_id_context(self.as_ptr(), name.as_ptr(), len) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
     }
 }

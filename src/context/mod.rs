@@ -94,6 +94,7 @@ pub(crate) use early_data::Allow as AllowEarlyData;
 pub(crate) use hello::decide_with as decide_hello_with;
 pub(crate) use passphrase::{Ask as AskPassphrase, answer_with};
 pub(crate) use security::{SecurityRule, is as is_security_callback};
+pub(crate) use session_cache::session_name_len;
 pub(crate) use session_id::{
     Forbid as ForbidResumption, Generate as GenerateSessionId, forbid_with as forbid_resumption_with,
     generate_with as generate_session_id_with,

@@ -1,6 +1,6 @@
-//! The cache in which libssl itself keeps sessions.
+//! What a context does about sessions: the cache in which libssl itself keeps them, and the name that they belong to.
 
-use std::ffi::c_long;
+use std::ffi::{c_long, c_uint};
 use std::time::{Duration, SystemTime};
 
 use bitflags::bitflags;
@@ -211,5 +211,33 @@ impl SslContextBuilderRef {
         // SAFETY: the context is live and borrowed for writing.
         unsafe { ext::SSL_CTX_set_timeout(self.as_ptr(), c_long::from(seconds)) };
         Ok(())
+    }
+
+    /// Names the setting that sessions belong to, in 32 bytes at most: a session is only resumed under the name it was
+    /// made under. Without one, a server that verifies its clients fails every handshake that would resume.
+    /// [`SslContext::server`](super::SslContext::server) has a random one, so that sessions stay with their context; several
+    /// contexts or machines that share tickets, and verify clients alike, need one that they share.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a longer name.
+    ///
+    /// C: [`SSL_CTX_set_session_id_context(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_session_id_context/)
+    #[doc(alias = "SSL_CTX_set_session_id_context")]
+    pub fn set_session_id_context(&mut self, name: &[u8]) -> Result<(), Error> {
+        const CALL: &str = "SSL_CTX_set_session_id_context";
+        let len = session_name_len(CALL, name)?;
+        error::clear();
+        // SAFETY: the context is live and borrowed for writing; C copies `len` bytes.
+        let done = unsafe { sys::SSL_CTX_set_session_id_context(self.as_ptr(), name.as_ptr(), len) };
+        if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
+    }
+}
+
+/// The length of a name for sessions, as C takes it.
+pub(crate) fn session_name_len(call: &'static str, name: &[u8]) -> Result<c_uint, Error> {
+    match c_uint::try_from(name.len()) {
+        Ok(len @ 0..=32) => Ok(len),
+        _ => Err(Error::new(ErrorKind::InvalidInput, call).with_detail("the name has more than 32 bytes")),
     }
 }

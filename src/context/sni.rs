@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use foreign_types::ForeignTypeRef;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -107,11 +108,7 @@ impl ServerNameView<'_> {
         if session.is_null() || unsafe { sys::SSL_session_reused(ssl) } == 1 {
             return Ok(());
         }
-        let mut name = [0; 32];
-        // SAFETY: the object is live and holds its context, which is frozen.
-        unsafe { SslContextRef::from_ptr(sys::SSL_get_SSL_CTX(ssl)) }
-            .lib_context()
-            .random_bytes(&mut name)?;
+        let name = self.ssl.context().lib_context().session_name()?;
         // SAFETY: the session is live, and nobody else has it; C copies the array, whose length it is told.
         let done = unsafe { ext::SSL_SESSION_set1_id_context(session, name.as_ptr(), 32) };
         if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_SESSION_set1_id_context")) }
@@ -164,8 +161,8 @@ fn verifies_less(ssl: &SslRef, next: &SslContextRef) -> Option<&'static str> {
 /// Switches the context of an object that is in a callback made for that, or before its handshake.
 pub(crate) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error> {
     const CALL: &str = "SSL_set_SSL_CTX";
-    // SAFETY: the object is live, and holds its context, which is frozen; it is kept below for as long as the object.
-    let present = unsafe { SslContextRef::from_ptr(sys::SSL_get_SSL_CTX(ssl.as_ptr())) };
+    // Kept below for as long as the object.
+    let present = ssl.context();
     if !present.lib_context().is_same(context.lib_context()) {
         let detail = "the other context takes its algorithms from elsewhere";
         return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
@@ -181,7 +178,7 @@ pub(crate) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error>
     // libssl keeps pointers into the context that it leaves, whose last reference this may be.
     // SAFETY: the object is live, and the caller's to change: it is borrowed for writing, or C lent it to the callback, whose
     // view of it is exclusive.
-    State::of_mut(unsafe { SslRef::from_ptr_mut(ssl.as_ptr()) })?.keep(present);
+    State::of_mut(unsafe { ForeignTypeRef::from_ptr_mut(ssl.as_ptr()) })?.keep(present);
     error::clear();
     // SAFETY: both are live; C takes a reference of its own to the context. The object is the caller's to change, as above.
     if unsafe { sys::SSL_set_SSL_CTX(ssl.as_ptr(), context.as_ptr()) }.is_null() {

@@ -132,15 +132,43 @@ impl<C: Carrier, T: Send + 'static> Index<C, T> {
     }
 }
 
-/// One index, allocated once for the process, for values that this crate has of its own.
-pub(crate) struct Slot<C, T> {
+/// One index, allocated once for the process, when it is first needed.
+pub(crate) struct LazyIndex<C, T> {
     index: OnceLock<Index<C, T>>,
     dup: ext::CRYPTO_EX_dup,
 }
 
+impl<C: Carrier, T: Send + 'static> LazyIndex<C, T> {
+    /// # Safety
+    ///
+    /// As [`Index::new`].
+    pub(crate) const unsafe fn new(dup: ext::CRYPTO_EX_dup) -> Self {
+        Self { index: OnceLock::new(), dup }
+    }
+
+    /// The index, if there is one yet: without one no object has a value.
+    pub(crate) fn present(&self) -> Option<&Index<C, T>> {
+        self.index.get()
+    }
+
+    pub(crate) fn get(&self) -> Result<&Index<C, T>, Error> {
+        if let Some(index) = self.index.get() {
+            return Ok(index);
+        }
+        // SAFETY: by the contract of `new`.
+        let index = unsafe { Index::new(self.dup) }?;
+        // Of two threads that race here one index stays unused; that is all.
+        Ok(self.index.get_or_init(|| index))
+    }
+}
+
+/// An index for values that this crate has of its own.
+pub(crate) struct Slot<C, T>(LazyIndex<C, T>);
+
 impl<C: Carrier, T: Send + 'static> Slot<C, T> {
     pub(crate) const fn new() -> Self {
-        Self { index: OnceLock::new(), dup: Some(forget_on_dup) }
+        // SAFETY: the copy starts without a value.
+        Self(unsafe { LazyIndex::new(Some(forget_on_dup)) })
     }
 
     /// A slot whose value the copy of an object has too, once more.
@@ -148,7 +176,8 @@ impl<C: Carrier, T: Send + 'static> Slot<C, T> {
     where
         T: SharedValue,
     {
-        Self { index: OnceLock::new(), dup: Some(share_on_dup::<T>) }
+        // SAFETY: the copy starts with a value of its own, or with none.
+        Self(unsafe { LazyIndex::new(Some(share_on_dup::<T>)) })
     }
 
     /// Takes the value of this object away.
@@ -158,7 +187,7 @@ impl<C: Carrier, T: Send + 'static> Slot<C, T> {
     /// As [`set`](Self::set).
     pub(crate) unsafe fn clear(&self, object: *mut C) -> Result<(), Error> {
         // SAFETY: by this function's contract.
-        self.index.get().map_or(Ok(None), |index| unsafe { index.set(object, None) }).map(drop)
+        self.0.present().map_or(Ok(None), |index| unsafe { index.set(object, None) }).map(drop)
     }
 
     /// The value of this object, if one was set.
@@ -168,7 +197,7 @@ impl<C: Carrier, T: Send + 'static> Slot<C, T> {
     /// `object` is live for `'a`, and nobody replaces the value for as long.
     pub(crate) unsafe fn get<'a>(&self, object: *const C) -> Option<&'a T> {
         // SAFETY: the object is live, and owns what it has at this index.
-        unsafe { self.index.get()?.get(object).as_ref() }
+        unsafe { self.0.present()?.get(object).as_ref() }
     }
 
     /// Gives the object a value, and drops the one it had.
@@ -178,17 +207,7 @@ impl<C: Carrier, T: Send + 'static> Slot<C, T> {
     /// `object` is live, no other thread uses it, and no borrow of the earlier value is left.
     pub(crate) unsafe fn set(&self, object: *mut C, value: Box<T>) -> Result<(), Error> {
         // SAFETY: by this function's contract.
-        unsafe { self.index()?.set(object, Some(value)) }.map(drop)
-    }
-
-    fn index(&self) -> Result<&Index<C, T>, Error> {
-        if let Some(index) = self.index.get() {
-            return Ok(index);
-        }
-        // SAFETY: the copy starts without a value, or with one of its own.
-        let index = unsafe { Index::new(self.dup) }?;
-        // Of two threads that race here one index stays unused; that is all.
-        Ok(self.index.get_or_init(|| index))
+        unsafe { self.0.get()?.set(object, Some(value)) }.map(drop)
     }
 }
 

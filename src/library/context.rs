@@ -153,6 +153,13 @@ impl LibContext {
         if done == 1 { Ok(()) } else { Err(Error::from_queue("RAND_bytes_ex")) }
     }
 
+    /// A name for sessions that nobody else has.
+    pub(crate) fn session_name(&self) -> Result<[u8; 32], Error> {
+        let mut name = [0; 32];
+        self.random_bytes(&mut name)?;
+        Ok(name)
+    }
+
     /// The name of the provider that this context takes a digest from, such as `default` or `fips`, under its property
     /// query.
     ///

@@ -65,7 +65,7 @@ impl SslRef {
             return Err(SslError::refused(error.with_detail("TLS has no flags for writing")));
         }
         let mut written = 0;
-        self.call("SSL_write_ex2", Phase::Data, |ssl| {
+        self.call("SSL_write_ex2", Phase::Write, |ssl| {
             let flags = flags.bits();
             // SAFETY: the object is live; C reads at most `len` bytes of the buffer, as in `write`.
             unsafe { compat::ssl::write_ex2(ssl, buf.as_ptr(), buf.len(), flags, &raw mut written) }

@@ -19,7 +19,29 @@ use crate::ffi::{errno, panics, strings};
 pub(crate) enum Phase {
     Handshake,
     Data,
+    /// A write: libssl holds what it was given while that is suspended.
+    Write,
+    /// A write that a filter may keep to itself: its success does not say that libssl holds nothing.
+    FilteredWrite,
+    /// A write of early data, which is a part of the handshake too.
+    EarlyWrite,
     Shutdown,
+}
+
+impl Phase {
+    /// Whether application data moves.
+    pub(crate) fn moves_data(self) -> bool {
+        matches!(self, Self::Data | Self::Write | Self::FilteredWrite)
+    }
+
+    fn writes(self) -> bool {
+        matches!(self, Self::Write | Self::FilteredWrite | Self::EarlyWrite)
+    }
+
+    /// Whether the handshake goes on, and nothing else does.
+    fn shakes_hands(self) -> bool {
+        matches!(self, Self::Handshake | Self::EarlyWrite)
+    }
 }
 
 /// What C answered, taken on the spot, before anything can change `errno` or the queue.
@@ -38,6 +60,9 @@ impl SslRef {
         phase: Phase,
         call: impl FnOnce(*mut sys::SSL) -> c_int,
     ) -> Result<c_int, SslError> {
+        if phase.writes() {
+            self.keep_write_buffer();
+        }
         // SAFETY: the object is live and has both BIOs, without which 3.x would read NULL here.
         self.call_judged(name, phase, call, |ssl, ret| unsafe { sys::SSL_get_error(ssl, ret) })
     }
@@ -74,13 +99,13 @@ impl SslRef {
         );
         if outcome.ret > first_failure {
             error::clear();
-            if writing && is_write(name) {
+            if writing && matches!(phase, Phase::Write | Phase::EarlyWrite) {
                 // SAFETY: the object is live.
                 if let Some(state) = unsafe { State::of(ssl) } {
                     state.set_writing(false);
                 }
             }
-            if guarded && phase == Phase::Handshake {
+            if guarded && phase.shakes_hands() {
                 self.vouch(name).map_err(SslError::refused)?;
             }
             return Ok(outcome.ret);
@@ -106,7 +131,7 @@ impl SslRef {
             }
             state.heal();
         }
-        if state.reads_early() && phase == Phase::Data {
+        if state.reads_early() && phase.moves_data() {
             refuse_early(state, ssl, name).map_err(SslError::refused)?;
         }
         // To serve a client lets an object forget what it is to ask for itself: then nobody would judge.
@@ -133,7 +158,7 @@ impl SslRef {
             self.admit(name, phase).map_err(SslError::refused)?;
         }
         // SAFETY: the object is live, and the call only reads it.
-        if phase == Phase::Handshake && unsafe { ext::SSL_in_before(ssl) } == 1 {
+        if phase != Phase::Shutdown && unsafe { ext::SSL_in_before(ssl) } == 1 {
             self.prepare_session(name).map_err(SslError::refused)?;
         }
         Ok((guarded, writing))
@@ -143,7 +168,14 @@ impl SslRef {
     fn failure(&mut self, name: &'static str, phase: Phase, outcome: &Outcome) -> SslError {
         let code = ErrorCode::from_raw(outcome.code);
         let suspended = matches!(code, ErrorCode::Want(_));
-        if suspended && is_write(name) {
+        // Where a handshake comes first, or a filter waits for its own, libssl was given nothing yet.
+        // SAFETY: the object is live, and the calls only read it.
+        let holds = suspended
+            && phase.writes()
+            && unsafe {
+                ext::SSL_in_init(self.as_ptr()) == 0 && ext::SSL_want(self.as_ptr()) == ext::SSL_WRITING
+            };
+        if holds {
             if let Ok(state) = State::of_mut(self) {
                 state.set_writing(true);
             }
@@ -153,7 +185,7 @@ impl SslRef {
             // SAFETY: the object is live, and the calls only read it.
             && unsafe { ext::SSL_in_init(self.as_ptr()) == 1 && ext::SSL_renegotiate_pending(self.as_ptr()) == 0 };
         let phase = if in_handshake { Phase::Handshake } else { phase };
-        if (suspended || (code == ErrorCode::ZeroReturn && phase != Phase::Handshake)) && error::is_empty() {
+        if (suspended || (code == ErrorCode::ZeroReturn && !phase.shakes_hands())) && error::is_empty() {
             return SslError::new(code, outcome.ret, outcome.errno, None);
         }
         self.diagnose(name, phase, outcome, code)
@@ -189,7 +221,7 @@ impl SslRef {
         let error = if suspended { error.with_outcome(ret, code, errno) } else { error };
         let fatal = match code {
             ErrorCode::Want(_) => false,
-            ErrorCode::ZeroReturn => phase == Phase::Handshake,
+            ErrorCode::ZeroReturn => phase.shakes_hands(),
             _ => !is_harmless(&error) && !self.is_misuse(&error),
         };
         // SAFETY: the object is live.
@@ -199,7 +231,7 @@ impl SslRef {
                 state.poison(None);
                 state.tell(error.retell());
             }
-            if phase == Phase::Handshake {
+            if phase.shakes_hands() {
                 self.forget_offered();
             }
         }
@@ -284,11 +316,6 @@ impl SslRef {
         error::clear();
         names
     }
-}
-
-/// Whether a call gives libssl what it may keep while it is suspended.
-fn is_write(name: &str) -> bool {
-    name.contains("write") || name == "BIO_puts" || name == "BIO_flush"
 }
 
 /// Refuses an ordinary read or write as long as early data is not read to its end.

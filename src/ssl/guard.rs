@@ -1,7 +1,5 @@
 //! What a context that demands a verified name promises, whichever way its objects come to shake hands.
 
-use std::ffi::CStr;
-
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -14,6 +12,13 @@ use crate::ffi::compat;
 /// What was to be verified when a handshake began: the names and a mail address, or nothing at all.
 pub(super) type Pledge = Option<Vec<String>>;
 
+/// What tells a handshake that was vouched for from another one: the peer's Finished, and what was expected.
+#[derive(Default, PartialEq, Eq)]
+pub(super) struct Vouched {
+    finished: Vec<u8>,
+    expected: Vec<String>,
+}
+
 impl SslRef {
     /// Whether the call must pass [`admit`](Self::admit) and [`vouch`](Self::vouch): not once a handshake was vouched for.
     #[inline]
@@ -21,8 +26,8 @@ impl SslRef {
         let demands = state.demands_name();
         // SAFETY: the object is live, and the call only reads it. C may have cleared the object.
         demands
-            && !(phase == Phase::Data
-                && state.is_vouched()
+            && !(phase.moves_data()
+                && state.is_still_vouched()
                 && unsafe { ext::SSL_in_before(self.as_ptr()) } == 0)
     }
 
@@ -30,6 +35,7 @@ impl SslRef {
     /// or a write, whose data would be out before the peer is known.
     #[cold]
     pub(super) fn admit(&mut self, call: &'static str, phase: Phase) -> Result<(), Error> {
+        self.recheck()?;
         let server = match self.chosen_role() {
             Some(role) => role == Role::Server,
             None => matches!(call, "SSL_accept" | "SSL_read_early_data"),
@@ -41,7 +47,7 @@ impl SslRef {
             return Ok(());
         }
         let (in_init, in_before) = self.progress();
-        if phase == Phase::Data {
+        if phase.moves_data() {
             if in_init && self.verifies_peer() {
                 let detail = "the context demands a verified name: shake hands first";
                 return Err(Error::new(ErrorKind::NotReady, call).with_detail(detail));
@@ -68,7 +74,7 @@ impl SslRef {
         if in_init && !state.is_vouched() {
             let began = state.pledge_once(&pledge);
             if began != pledge || (verifies && hides && state.is_lent()) {
-                return Err(changed(state, call));
+                return Err(end(state, changed(call)));
             }
         }
         Ok(())
@@ -76,7 +82,7 @@ impl SslRef {
 
     /// As [`vouch`](Self::vouch), of a handshake that C made.
     pub(crate) fn vouch_for_c(&mut self, call: &'static str) -> Result<(), Error> {
-        State::of_mut(self)?;
+        self.recheck()?;
         // SAFETY: the object is live, and so is its state.
         let state = unsafe { State::of(self.as_ptr()) };
         if state.is_some_and(|state| self.is_guarded(state, Phase::Handshake)) {
@@ -84,6 +90,26 @@ impl SslRef {
         } else {
             Ok(())
         }
+    }
+
+    /// Sees to what C may have done to an object that was vouched for.
+    fn recheck(&mut self) -> Result<(), Error> {
+        State::of_mut(self)?;
+        // SAFETY: the object is live, and so is its state.
+        if let Some(state) = unsafe { State::of(self.as_ptr()) } {
+            state.recheck(|| self.last_handshake());
+        }
+        Ok(())
+    }
+
+    fn last_handshake(&self) -> Vouched {
+        let mut finished = vec![0; 64];
+        // SAFETY: the object is live; C writes so many bytes at most, and says how many there are.
+        let len = unsafe {
+            sys::SSL_get_peer_finished(self.as_ptr(), finished.as_mut_ptr().cast(), finished.len())
+        };
+        finished.truncate(len);
+        Vouched { finished, expected: self.expected() }
     }
 
     /// Whether what C verified, by settings that nobody here saw, is what is to be verified now.
@@ -100,13 +126,9 @@ impl SslRef {
             return refuse(result);
         }
         let param = self.verify_param();
-        let flags = param.host_flags().bits();
+        let flags = param.host_flags();
         let hosts = param.hosts();
-        // SAFETY: the certificate is live, and its caches are filled under its lock; C reads so many bytes of the name.
-        let bears = |host: &CStr| unsafe {
-            let len = host.to_bytes().len();
-            sys::X509_check_host(certificate.as_ptr(), host.as_ptr(), len, flags, std::ptr::null_mut()) == 1
-        };
+        let bears = |host| certificate.check_host_with(call, host, flags).is_ok_and(|name| name.is_some());
         let is_host = hosts.is_empty() || hosts.iter().any(|host| bears(host));
         let is_there = param.ip().is_none_or(|address| certificate.check_ip(address).unwrap_or(false));
         error::clear();
@@ -127,40 +149,36 @@ impl SslRef {
         if server || self.progress().0 {
             return Ok(());
         }
-        let (names, expected) = (self.expected_names(), self.expected());
-        let (verifies, anonymous) = (self.verifies_peer(), self.is_anonymous());
-        let hides = self.hides_expected();
         let state = State::of_mut(self)?;
         if state.is_vouched() {
             return Ok(());
         }
-        let seen = state.saw_beginning();
-        let of_c = if seen || !verifies { None } else { self.judge_for_c(call, &names) };
-        let state = State::of_mut(self)?;
-        let pledge = state.pledge();
-        let refusal = if !verifies {
+        let (pledge, seen) = (state.pledge(), state.saw_beginning());
+        let (any_name, lent) = (state.accepts_any_name(), state.is_lent());
+        let (names, expected) = (self.expected_names(), self.expected());
+        let differs = |pledge: Pledge| pledge.as_ref() != Some(&expected) || (lent && self.hides_expected());
+        let refusal = if !self.verifies_peer() {
             None
-        } else if anonymous {
+        } else if self.is_anonymous() {
             let kind = ErrorKind::Verification(VerifyError::UNSPECIFIED);
             Some(Error::new(kind, call).with_detail("the cipher has no certificate"))
-        } else if names.is_empty() && !state.accepts_any_name() {
+        } else if names.is_empty() && !any_name {
             Some(Error::new(ErrorKind::NoServerName, call))
-        } else if pledge
-            .is_some_and(|pledge| pledge.as_ref() != Some(&expected) || (hides && state.is_lent()))
-        {
-            return Err(changed(state, call));
+        } else if pledge.is_some_and(differs) {
+            Some(changed(call))
+        } else if seen {
+            None
         } else {
-            of_c
+            self.judge_for_c(call, &names)
         };
+        let last = self.last_handshake();
+        let state = State::of_mut(self)?;
         match refusal {
             None => {
-                state.set_vouched();
+                state.set_vouched(last);
                 Ok(())
             }
-            Some(refusal) => {
-                state.poison(Some(refusal.retell()));
-                Err(refusal)
-            }
+            Some(refusal) => Err(end(state, refusal)),
         }
     }
 
@@ -204,10 +222,13 @@ impl SslRef {
     }
 }
 
-/// The end of an object whose name to verify is no longer the one that its handshake began with.
-fn changed(state: &State, call: &'static str) -> Error {
-    let refusal =
-        Error::new(ErrorKind::NotReady, call).with_detail("what to verify was changed during the handshake");
+/// The name to verify is no longer the one that the handshake began with.
+fn changed(call: &'static str) -> Error {
+    Error::new(ErrorKind::NotReady, call).with_detail("what to verify was changed during the handshake")
+}
+
+/// The end of an object whose peer is not, or may not be, the one that was to be verified.
+fn end(state: &State, refusal: Error) -> Error {
     state.poison(Some(refusal.retell()));
     refusal
 }

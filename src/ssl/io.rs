@@ -99,9 +99,8 @@ impl SslRef {
         if buf.is_empty() {
             return Ok(0);
         }
-        self.keep_write_buffer();
         let mut written = 0;
-        self.call("SSL_write_ex", Phase::Data, |ssl| {
+        self.call("SSL_write_ex", Phase::Write, |ssl| {
             // SAFETY: the object is live; C reads at most `len` bytes of the buffer. A record it could not send yet
             // it keeps in a buffer of its own, and only compares the address of ours (but see kTLS in `Connected`).
             unsafe { sys::SSL_write_ex(ssl, buf.as_ptr().cast(), buf.len(), &raw mut written) }

@@ -198,7 +198,10 @@ impl SslRef {
     /// given stays as it is until that write is finished. With OpenSSL 4.0, its names are as for [`Ssl::from_ptr`].
     pub unsafe fn from_ptr_mut<'a>(ssl: *mut sys::SSL) -> &'a mut Self {
         // SAFETY: by this function's contract.
-        unsafe { <Self as ForeignTypeRef>::from_ptr_mut(ssl) }
+        unsafe {
+            come_back(ssl);
+            <Self as ForeignTypeRef>::from_ptr_mut(ssl)
+        }
     }
 
     /// The pointer.
@@ -286,6 +289,18 @@ impl SslRef {
         unsafe { State::of(self.as_ptr()) }
             .filter(|state| state.is_poisoned())
             .map(|state| state.refuse(call))
+    }
+}
+
+/// C may have used the object since this crate did.
+///
+/// # Safety
+///
+/// `ssl` is live.
+pub(crate) unsafe fn come_back(ssl: *mut sys::SSL) {
+    // SAFETY: by this function's contract.
+    if let Some(state) = unsafe { State::of(ssl) } {
+        state.set_crossed();
     }
 }
 

@@ -147,6 +147,8 @@ impl SslRef {
     #[doc(alias = "SSL_set_verify_depth")]
     pub fn set_verify_depth(&mut self, depth: u32) {
         let depth = c_int::try_from(depth).unwrap_or(c_int::MAX);
+        // As in `danger_set_verify_none`.
+        let _ = self.judge_apart();
         // SAFETY: the object is live and borrowed for writing.
         unsafe { ext::SSL_set_verify_depth(self.as_ptr(), depth) }
     }

@@ -38,6 +38,8 @@ impl SslRef {
     #[doc(alias = "SSL_set_security_level")]
     pub fn danger_set_security_level(&mut self, level: u32) {
         let level = c_int::try_from(level).unwrap_or(c_int::MAX);
+        // It judges the peer's chain too. Without memory for the state there is none for a handshake either.
+        let _ = self.judge_apart();
         // SAFETY: the object is live and borrowed for writing.
         unsafe { sys::SSL_set_security_level(self.as_ptr(), level) };
     }

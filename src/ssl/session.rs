@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use openssl_sys_ext as ext;
 
+use super::SslRef;
 use super::resumption::Chosen;
 use super::state::State;
-use super::{Role, SslRef};
+use crate::context::session_name_len;
 use crate::error::{self, Error, ErrorKind};
 use crate::session::{SslSession, SslSessionRef, record};
 
@@ -190,10 +191,7 @@ impl SslRef {
     #[doc(alias = "SSL_set_session_id_context")]
     pub fn set_session_id_context(&mut self, name: &[u8]) -> Result<(), Error> {
         const CALL: &str = "SSL_set_session_id_context";
-        let Ok(len @ 0..=32) = c_uint::try_from(name.len()) else {
-            let detail = "the name has more than 32 bytes";
-            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
-        };
+        let len = session_name_len(CALL, name)?;
         error::clear();
         // SAFETY: the object is live and borrowed for writing; C copies `len` bytes.
         let done = unsafe { ext::SSL_set_session_id_context(self.as_ptr(), name.as_ptr(), len) };
@@ -217,12 +215,12 @@ impl SslRef {
         // SAFETY: the object is live, and the calls only read it.
         let (before, server) =
             unsafe { (ext::SSL_in_before(self.as_ptr()) == 1, ext::SSL_is_server(self.as_ptr()) == 1) };
-        let serves = server && call != "SSL_connect" && self.chosen_role() != Some(Role::Client);
+        // Where no role was chosen, an object that can serve is one that serves, until it is told otherwise.
+        let serves = server && (call != "SSL_connect" || self.chosen_role().is_some());
         if !before || !serves || State::of_mut(self)?.names_sessions() {
             return Ok(());
         }
-        let mut name = [0; 32];
-        self.context().lib_context().random_bytes(&mut name)?;
+        let name = self.context().lib_context().session_name()?;
         error::clear();
         // SAFETY: the object is live and borrowed for writing; C copies the array, whose length it is told.
         let done = unsafe { ext::SSL_set_session_id_context(self.as_ptr(), name.as_ptr(), 32) };

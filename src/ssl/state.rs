@@ -7,7 +7,7 @@ use openssl_sys as sys;
 
 use super::SslRef;
 use super::callbacks::SslCallbacks;
-use super::guard::Pledge;
+use super::guard::{Pledge, Vouched};
 use super::resumption::Chosen;
 use crate::context::{Callbacks, SslContext, SslContextRef};
 use crate::error::{Error, ErrorKind, ErrorStack, OcspRefusal, VerifyFailure};
@@ -56,6 +56,9 @@ pub(crate) struct State {
     used: AtomicBool,
     /// The handshake that was finished verified what the context demands.
     vouched: AtomicBool,
+    vouched_for: Mutex<Vouched>,
+    /// C may have used the object since: the handshake that was vouched for may not be the last one.
+    crossed: AtomicBool,
     /// Early data is being read, and its end has not come.
     reads_early: AtomicBool,
     pledge: Mutex<Option<Pledge>>,
@@ -148,8 +151,15 @@ impl State {
     /// C has the object, or had it: it decides about the session, and may clear the object and shake hands anew.
     pub(super) fn set_theirs(&self) {
         self.ours.store(false, Ordering::Relaxed);
-        self.vouched.store(false, Ordering::Relaxed);
-        self.late.store(true, Ordering::Relaxed);
+        self.set_crossed();
+        if !self.is_vouched() {
+            self.late.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// C has used the object, or will: it may clear it and shake hands anew.
+    pub(super) fn set_crossed(&self) {
+        self.crossed.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_writing(&self) -> bool {
@@ -262,8 +272,27 @@ impl State {
         self.vouched.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_vouched(&self) {
+    /// Whether the last handshake is the one that was vouched for, for sure.
+    pub(super) fn is_still_vouched(&self) -> bool {
+        self.is_vouched() && !self.crossed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_vouched(&self, vouched: Vouched) {
         self.vouched.store(true, Ordering::Relaxed);
+        *lock(&self.vouched_for) = vouched;
+    }
+
+    /// Takes back what was vouched for, where C had the object since and this is something else: then nobody here saw the
+    /// handshake.
+    pub(super) fn recheck(&self, now: impl FnOnce() -> Vouched) {
+        if self.crossed.swap(false, Ordering::Relaxed)
+            && self.is_vouched()
+            && *lock(&self.vouched_for) != now()
+        {
+            self.vouched.store(false, Ordering::Relaxed);
+            *lock(&self.pledge) = None;
+            self.late.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Whether early data is being read, which an ordinary read would take for confirmed data.

@@ -31,8 +31,8 @@ impl SslRef {
     #[doc(alias = "SSL_set_trust")]
     #[doc(alias = "SSL_set_hostflags")]
     pub fn verify_param_mut(&mut self) -> &mut X509VerifyParamRef {
-        // SAFETY: the object is live. Where it has no state, nothing was noted that could be others by now.
-        if let Some(state) = unsafe { State::of(self.as_ptr()) } {
+        // Without memory for the state there is none for a handshake either.
+        if let Ok(state) = State::of_mut(self) {
             state.lend();
             state.set_judges_apart();
         }

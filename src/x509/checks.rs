@@ -1,6 +1,6 @@
 //! What can be asked of a certificate.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::net::IpAddr;
 use std::ptr;
 
@@ -61,18 +61,28 @@ impl X509Ref {
             return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("the name begins with a dot"));
         }
         self.names_are_whole()?;
+        self.check_host_with(CALL, &text, flags)
+    }
+
+    /// As [`matching_host_with`](Self::matching_host_with), with whatever was set on an object that is to be judged.
+    pub(crate) fn check_host_with(
+        &self,
+        call: &'static str,
+        host: &CStr,
+        flags: HostFlags,
+    ) -> Result<Option<Vec<u8>>, Error> {
         let mut peer: *mut c_char = ptr::null_mut();
+        let len = host.to_bytes().len();
         error::clear();
-        // SAFETY: the certificate is live, and its caches are filled under its lock; C reads so many bytes, which are not
-        // none; the out-pointer is a local of the type C writes, a string that is ours, and freed once.
+        // SAFETY: the certificate is live, and its caches are filled under its lock; C reads so many bytes of a C string;
+        // the out-pointer is a local of the type C writes, a string that is ours, and freed once.
         let (answer, name) = unsafe {
-            let answer =
-                sys::X509_check_host(self.as_ptr(), text.as_ptr(), host.len(), flags.bits(), &raw mut peer);
+            let answer = sys::X509_check_host(self.as_ptr(), host.as_ptr(), len, flags.bits(), &raw mut peer);
             let name = strings::lend(peer).map(|name| name.to_bytes().to_vec());
             sys::OPENSSL_free(peer.cast());
             (answer, name)
         };
-        Ok(verdict(CALL, answer)?.then(|| name.unwrap_or_default()))
+        Ok(verdict(call, answer)?.then(|| name.unwrap_or_default()))
     }
 
     /// Whether the certificate is for this IP address, by its alternative names.

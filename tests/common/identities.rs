@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SerialNumber,
-    SignatureAlgorithm, date_time_ymd,
+    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ED25519,
+    RevokedCertParams, SerialNumber, SignatureAlgorithm, date_time_ymd,
 };
 
 /// A certificate and its key.
@@ -46,6 +46,17 @@ pub struct Pki {
     /// A client, `CN=client`.
     pub client: Made,
 }
+
+/// The parameters of the group ffdhe2048, as old servers have them in a file.
+pub const FFDHE2048_PEM: &str = "-----BEGIN DH PARAMETERS-----
+MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
++8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
+87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
+YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
+7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
+ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
+-----END DH PARAMETERS-----
+";
 
 /// The identities, made once a process.
 pub fn pki() -> &'static Pki {
@@ -91,15 +102,7 @@ impl Ca {
 
     /// A list of revoked certificates, without any.
     pub fn revocation_list(&self) -> String {
-        let params = CertificateRevocationListParams {
-            this_update: date_time_ymd(2000, 1, 1),
-            next_update: date_time_ymd(4000, 1, 1),
-            crl_number: SerialNumber::from(1),
-            issuing_distribution_point: None,
-            revoked_certs: Vec::new(),
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
-        params.signed_by(&self.issuer).and_then(|list| list.pem()).expect("a list")
+        revoking(Vec::new()).signed_by(&self.issuer).and_then(|list| list.pem()).expect("a list")
     }
 
     /// A certificate with a new key.
@@ -111,6 +114,18 @@ impl Ca {
     pub fn issue_for(&self, params: &CertificateParams, key: &KeyPair) -> Made {
         let certificate = params.signed_by(key, &self.issuer).expect("a certificate");
         made(&certificate, key)
+    }
+}
+
+/// A list of these revoked certificates, which is valid today.
+pub fn revoking(revoked_certs: Vec<RevokedCertParams>) -> CertificateRevocationListParams {
+    CertificateRevocationListParams {
+        this_update: date_time_ymd(2000, 1, 1),
+        next_update: date_time_ymd(4000, 1, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs,
+        key_identifier_method: KeyIdMethod::Sha256,
     }
 }
 

@@ -73,6 +73,11 @@ extern "C" fn c_chain(store: *mut sys::X509_STORE_CTX, _argument: *mut c_void) -
     unsafe { callback::verify_chain(store, |view| view.certificate().is_some() && follow("chain")) }
 }
 
+extern "C" fn c_chain_all(store: *mut sys::X509_STORE_CTX, _argument: *mut c_void) -> c_int {
+    // SAFETY: as above.
+    unsafe { callback::danger_verify_chain(store, |_| follow("chain_all")) }
+}
+
 extern "C" fn c_hello(ssl: *mut sys::SSL, alert: *mut c_int, _argument: *mut c_void) -> c_int {
     let decide = || match follow("hello") {
         true => ClientHelloDecision::Accept,
@@ -132,7 +137,7 @@ extern "C" fn c_alpn(
 
 /// How C registers each of them, and on which side.
 type Register = fn(*mut sys::SSL_CTX);
-const REGISTERED: [(&str, bool, Register); 7] = [
+const REGISTERED: [(&str, bool, Register); 8] = [
     // SAFETY: each context is live and nobody else's.
     ("verify", true, |context| unsafe { sys::SSL_CTX_set_verify(context, 1, Some(c_verify)) }),
     // SAFETY: as above.
@@ -140,6 +145,10 @@ const REGISTERED: [(&str, bool, Register); 7] = [
     // SAFETY: as above.
     ("chain", true, |context| unsafe {
         ext::SSL_CTX_set_cert_verify_callback(context, Some(c_chain), ptr::null_mut());
+    }),
+    // SAFETY: as above.
+    ("chain_all", true, |context| unsafe {
+        ext::SSL_CTX_set_cert_verify_callback(context, Some(c_chain_all), ptr::null_mut());
     }),
     // SAFETY: as above.
     ("hello", false, |context| unsafe {
@@ -275,20 +284,18 @@ fn shake_in_c(client: Ssl, server: Ssl) -> Option<()> {
 
 #[test]
 fn a_rust_function_cannot_accept_what_openssl_refuses_unless_it_is_the_dangerous_one() {
-    for (verify, accepts) in
-        [(c_verify as extern "C" fn(c_int, *mut sys::X509_STORE_CTX) -> c_int, false), (c_verify_all, true)]
-    {
+    for (name, _, register) in REGISTERED.into_iter().filter(|(_, on_client, _)| *on_client) {
+        let accepts = name.ends_with("_all");
         // Nobody vouches for this one.
         let server = SslContext::server(&crate::common::identity(&crate::common::pki().self_signed)).unwrap();
         let client = client_builder();
-        // SAFETY: the context is live and nobody else's.
-        unsafe { sys::SSL_CTX_set_verify(client.as_ptr(), 1, Some(verify)) };
+        register(client.as_ptr());
         PLAN.set(Plan::Accept);
         let (left, right) = duplex();
         let mut ssl = Ssl::new(&client.build()).unwrap();
         ssl.danger_accept_any_name().unwrap();
         let (client, _) = crate::common::shake_over(ssl, left, Ssl::new(&server.build()).unwrap(), right);
-        assert_eq!(client.is_ok(), accepts, "{client:?}");
+        assert_eq!(client.is_ok(), accepts, "{name}: {client:?}");
     }
 }
 

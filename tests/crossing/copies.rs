@@ -1,13 +1,10 @@
 //! Objects without a reference count: C's own is taken over or copied, and a copy is given back.
 
 use libssl::bio::Channel;
-use libssl::ocsp::{
-    OcspBasicResponse, OcspCertId, OcspHash, OcspRequest, OcspResponderId, OcspResponse, OcspResponseStatus,
-};
+use libssl::ocsp::{OcspRequest, OcspResponse, OcspResponseStatus};
 use libssl::x509::{Pkcs12, Pkcs12Ref, X509, X509Name, X509NameRef, X509VerifyParam, X509VerifyParamRef};
 use libssl::{ErrorKind, Handshake};
 use openssl_sys as sys;
-use openssl_sys_ext as ext;
 
 use crate::common::pki;
 
@@ -121,61 +118,68 @@ fn an_ocsp_response_goes_to_c_and_back() {
     }
 }
 
+// Where OpenSSL was built with OCSP.
 #[cfg(not(absent = "OCSP_resp_count"))]
-#[test]
-fn an_ocsp_name_and_a_responder_of_cs_are_copied() {
-    let Some(id) = has_ocsp(OcspCertId::new(&certificate(), &ca(), &OcspHash::Sha1)) else { return };
-    let (certificate, ca) = (certificate(), ca());
-    // SAFETY: the certificates are live; what C makes of them is this test's, and freed once.
-    unsafe {
-        let c = sys::OCSP_cert_to_id(std::ptr::null(), certificate.as_ptr(), ca.as_ptr());
-        assert_eq!(OcspCertId::copy_from_ptr(c).unwrap(), id);
-        sys::OCSP_CERTID_free(c);
-    }
-    let responder = OcspResponderId::by_key(&ca).unwrap();
-    let c = responder.clone().into_ptr().unwrap();
-    // SAFETY: the responder is this test's.
-    unsafe {
-        assert_eq!(OcspResponderId::copy_from_ptr(c).unwrap(), responder);
-        ext::OCSP_RESPID_free(c);
-    }
-}
+mod stapled {
+    use libssl::ocsp::{OcspBasicResponse, OcspCertId, OcspHash, OcspResponderId};
+    use openssl_sys_ext as ext;
 
-/// One that says nothing of any certificate, but is one.
-#[cfg(not(absent = "OCSP_resp_count"))]
-#[test]
-fn what_a_response_of_cs_says_is_copied() {
-    unsafe extern "C" {
-        fn OCSP_basic_sign(
-            basic: *mut sys::OCSP_BASICRESP,
-            signer: *mut sys::X509,
-            key: *mut sys::EVP_PKEY,
-            digest: *const sys::EVP_MD,
-            certificates: *mut sys::stack_st_X509,
-            flags: std::ffi::c_ulong,
-        ) -> std::ffi::c_int;
+    use super::*;
+
+    #[test]
+    fn an_ocsp_name_and_a_responder_of_cs_are_copied() {
+        let Some(id) = has_ocsp(OcspCertId::new(&certificate(), &ca(), &OcspHash::Sha1)) else { return };
+        let (certificate, ca) = (certificate(), ca());
+        // SAFETY: the certificates are live; what C makes of them is this test's, and freed once.
+        unsafe {
+            let c = sys::OCSP_cert_to_id(std::ptr::null(), certificate.as_ptr(), ca.as_ptr());
+            assert_eq!(OcspCertId::copy_from_ptr(c).unwrap(), id);
+            sys::OCSP_CERTID_free(c);
+        }
+        let responder = OcspResponderId::by_key(&ca).unwrap();
+        let c = responder.clone().into_ptr().unwrap();
+        // SAFETY: the responder is this test's.
+        unsafe {
+            assert_eq!(OcspResponderId::copy_from_ptr(c).unwrap(), responder);
+            ext::OCSP_RESPID_free(c);
+        }
     }
-    let key = libssl::x509::PKey::from_pem(pki().localhost.key_pem.as_bytes(), None).unwrap();
-    let certificate = certificate();
-    // SAFETY: the objects are live, and C takes references of its own or copies; the response is this test's.
-    let copy = unsafe {
-        let basic = sys::OCSP_BASICRESP_new();
-        let signed = OCSP_basic_sign(
-            basic,
-            certificate.as_ptr(),
-            key.as_ptr(),
-            sys::EVP_sha256(),
-            std::ptr::null_mut(),
-            0,
-        );
-        assert_eq!(signed, 1);
-        let copy = OcspBasicResponse::copy_from_ptr(basic).unwrap();
-        sys::OCSP_BASICRESP_free(basic);
-        copy
-    };
-    assert!(copy.responses().is_empty());
-    assert_eq!(copy.certificates().len(), 1);
-    assert_eq!(copy.certificates()[0].to_der().unwrap(), certificate.to_der().unwrap());
+
+    /// One that says nothing of any certificate, but is one.
+    #[test]
+    fn what_a_response_of_cs_says_is_copied() {
+        unsafe extern "C" {
+            fn OCSP_basic_sign(
+                basic: *mut sys::OCSP_BASICRESP,
+                signer: *mut sys::X509,
+                key: *mut sys::EVP_PKEY,
+                digest: *const sys::EVP_MD,
+                certificates: *mut sys::stack_st_X509,
+                flags: std::ffi::c_ulong,
+            ) -> std::ffi::c_int;
+        }
+        let key = libssl::x509::PKey::from_pem(pki().localhost.key_pem.as_bytes(), None).unwrap();
+        let certificate = certificate();
+        // SAFETY: the objects are live, and C takes references of its own or copies; the response is this test's.
+        let copy = unsafe {
+            let basic = sys::OCSP_BASICRESP_new();
+            let signed = OCSP_basic_sign(
+                basic,
+                certificate.as_ptr(),
+                key.as_ptr(),
+                sys::EVP_sha256(),
+                std::ptr::null_mut(),
+                0,
+            );
+            assert_eq!(signed, 1);
+            let copy = OcspBasicResponse::copy_from_ptr(basic).unwrap();
+            sys::OCSP_BASICRESP_free(basic);
+            copy
+        };
+        assert!(copy.responses().is_empty());
+        assert_eq!(copy.certificates().len(), 1);
+        assert_eq!(copy.certificates()[0].to_der().unwrap(), certificate.to_der().unwrap());
+    }
 }
 
 /// What a handshake over any channel lends is no obstacle to its crossing.

@@ -13,7 +13,8 @@ use openssl_sys_ext as ext;
 use crate::common::{Turn, client_ssl};
 use crate::support::{VERSIONS, Version, read_all, read_now};
 use crate::world::{
-    Under, Wire, c_reads, c_reads_all, c_shakes, c_tries_to_write, c_writes, end_of, made_by_c, wire,
+    Under, Wire, both_by_c, c_reads, c_reads_all, c_shakes, c_tries_to_write, c_writes, end_of, made_by_c,
+    wire,
 };
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
@@ -33,11 +34,7 @@ impl World {
     }
 
     fn of(client: &SslContext, server: &SslContext, role: Role, under: Under) -> Self {
-        let (client, client_end) = made_by_c(client, Role::Client, under);
-        let (server, server_end) = made_by_c(server, Role::Server, under);
-        // SAFETY: the object is live and nobody else's; the context demands a name.
-        unsafe { SslRef::from_ptr_mut(client) }.set_server_name("localhost").unwrap();
-        let mut wire = wire(client_end, server_end);
+        let (client, server, mut wire) = both_by_c(client, server, under);
         for _ in 0..10_000 {
             let done = [client, server].map(|ssl| c_shakes(ssl).unwrap());
             wire.move_up_to(1000);

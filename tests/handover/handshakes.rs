@@ -13,7 +13,8 @@ use openssl_sys as sys;
 use crate::common::{Turn, client_ssl, duplex, unix_pair};
 use crate::support::{VERSIONS, Version, read_now};
 use crate::world::{
-    Under, Wire, Wired, c_reads, c_reads_all, c_shakes, c_tries_to_write, c_writes, end_of, made_by_c, wire,
+    Under, Wire, Wired, both_by_c, c_reads, c_reads_all, c_shakes, c_tries_to_write, c_writes, end_of,
+    made_by_c, wire,
 };
 
 const UNDERS: [Under; 3] = [Under::Pair(64), Under::Pair(17_000), Under::Socket];
@@ -115,11 +116,7 @@ impl World {
     }
 
     fn of(client: &SslContext, server: &SslContext, role: Role, under: Under) -> Self {
-        let (client, client_end) = made_by_c(client, Role::Client, under);
-        let (server, server_end) = made_by_c(server, Role::Server, under);
-        // SAFETY: the object is live and nobody else's; the context demands a name.
-        unsafe { libssl::SslRef::from_ptr_mut(client) }.set_server_name("localhost").unwrap();
-        let wire = wire(client_end, server_end);
+        let (client, server, wire) = both_by_c(client, server, under);
         match role {
             Role::Client => Self { subject: client, peer: server, wire },
             Role::Server => Self { subject: server, peer: client, wire },

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::ptr;
 
-use libssl::{Role, SslContext};
+use libssl::{Role, SslContext, SslRef};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -129,6 +129,20 @@ pub fn made_by_c(context: &SslContext, role: Role, under: Under) -> (*mut sys::S
         }
         (ssl, Wired(equip(ssl, under)))
     }
+}
+
+/// A client and a server that [C made](made_by_c), with a wire between them. The client wants `localhost`, which its context
+/// demands.
+pub fn both_by_c(
+    client: &SslContext,
+    server: &SslContext,
+    under: Under,
+) -> (*mut sys::SSL, *mut sys::SSL, Wire) {
+    let (client, client_end) = made_by_c(client, Role::Client, under);
+    let (server, server_end) = made_by_c(server, Role::Server, under);
+    // SAFETY: the object is live and nobody else's.
+    unsafe { SslRef::from_ptr_mut(client) }.set_server_name("localhost").unwrap();
+    (client, server, wire(client_end, server_end))
 }
 
 /// One end, still to be joined to another.

@@ -8,12 +8,12 @@ use libssl::Identity;
 use libssl::ocsp::{OcspCertId, OcspHash, OcspResponderId, OcspResponse};
 use libssl::x509::{X509, X509Store, X509StoreBuilder};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
-    RevokedCertParams, SerialNumber, SigningKey, date_time_ymd,
+    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, RevokedCertParams, SerialNumber, SigningKey,
+    date_time_ymd,
 };
 
-use crate::common::identities::named;
+use crate::common::identities::{named, revoking};
 
 /// A certificate, and the key to it.
 pub struct Holder {
@@ -284,14 +284,7 @@ impl Authority {
             reason_code: None,
             invalidity_date: None,
         };
-        let params = CertificateRevocationListParams {
-            this_update: date_time_ymd(2000, 1, 1),
-            next_update: date_time_ymd(4000, 1, 1),
-            crl_number: SerialNumber::from(1),
-            issuing_distribution_point: None,
-            revoked_certs: serials.iter().map(revoked).collect(),
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
-        params.signed_by(&self.issuer).and_then(|list| list.pem()).expect("a list")
+        let list = revoking(serials.iter().map(revoked).collect());
+        list.signed_by(&self.issuer).and_then(|list| list.pem()).expect("a list")
     }
 }

@@ -11,10 +11,11 @@ use libssl::x509::{PKey, VerifyFlags, X509, X509Crl, X509Store, X509StoreBuilder
 use libssl::{SslContext, SslContextBuilder};
 use openssl_sys as sys;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber, date_time_ymd,
 };
+
+use crate::common::identities::revoking;
 
 /// The name whose context the server switches to.
 pub const SWITCHED: &str = "switched.example";
@@ -75,15 +76,8 @@ fn revocations(issuer: &Issuer<'static, KeyPair>) -> Vec<u8> {
         reason_code: Some(RevocationReason::KeyCompromise),
         invalidity_date: None,
     };
-    let params = CertificateRevocationListParams {
-        this_update: date_time_ymd(2000, 1, 1),
-        next_update: date_time_ymd(4000, 1, 1),
-        crl_number: SerialNumber::from(1),
-        issuing_distribution_point: None,
-        revoked_certs: [900_u64, 100, 800, 300, 200].map(revoked).to_vec(),
-        key_identifier_method: KeyIdMethod::Sha256,
-    };
-    params.signed_by(issuer).expect("a list").der().to_vec()
+    let list = revoking([900_u64, 100, 800, 300, 200].map(revoked).to_vec());
+    list.signed_by(issuer).expect("a list").der().to_vec()
 }
 
 /// All that the threads share.

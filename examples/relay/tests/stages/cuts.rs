@@ -51,6 +51,25 @@ fn carry(mut from: TcpStream, mut to: TcpStream, line: Line) {
     let _ = to.shutdown(Shutdown::Write);
 }
 
+/// Cuts a line after more and more bytes, until all of them go over it, where the log says `closed`.
+fn cut_anywhere(step: usize, cut_after: fn(usize) -> Seen, closed: &str) {
+    let mut said = Vec::new();
+    for limit in (1..).step_by(step) {
+        let seen = cut_after(limit);
+        assert_eq!(seen.code, Some(0), "{seen:#?}");
+        let last = &seen.log[seen.log.len() - 2];
+        if last.starts_with("[1] closed") {
+            assert_eq!(last, closed);
+            break;
+        }
+        assert_eq!(last, "[1] cut");
+        let before = &seen.log[seen.log.len() - 3];
+        assert!(before.contains("unexpected eof while reading"), "after {limit}: {seen:#?}");
+        said.push(before.contains("handshake failed"));
+    }
+    assert!(said.contains(&true) && said.contains(&false), "cuts in the handshake and after it");
+}
+
 /// The log where the client's bytes are cut, on their way to a plain backend.
 fn client_cut_after(limit: usize) -> Seen {
     in_all_stages(|stage| {
@@ -74,21 +93,7 @@ fn client_cut_after(limit: usize) -> Seen {
 
 #[test]
 fn a_client_may_be_cut_anywhere() {
-    let mut said = Vec::new();
-    for limit in (1..).step_by(67) {
-        let seen = client_cut_after(limit);
-        assert_eq!(seen.code, Some(0), "{seen:#?}");
-        let last = seen.log[seen.log.len() - 2].clone();
-        if last.starts_with("[1] closed") {
-            assert_eq!(last, "[1] closed: 300 bytes to the backend, 0 to the client");
-            break;
-        }
-        assert_eq!(last, "[1] cut");
-        let before = &seen.log[seen.log.len() - 3];
-        assert!(before.contains("unexpected eof while reading"), "after {limit}: {seen:#?}");
-        said.push(before.contains("handshake failed"));
-    }
-    assert!(said.contains(&true) && said.contains(&false), "cuts in the handshake and after it");
+    cut_anywhere(67, client_cut_after, "[1] closed: 300 bytes to the backend, 0 to the client");
 }
 
 /// The log where the backend's bytes are cut. The client says nothing, so that there is one order of events.
@@ -116,21 +121,7 @@ fn backend_cut_after(limit: usize) -> Seen {
 
 #[test]
 fn a_backend_may_be_cut_anywhere() {
-    let mut said = Vec::new();
-    for limit in (1..).step_by(111) {
-        let seen = backend_cut_after(limit);
-        assert_eq!(seen.code, Some(0), "{seen:#?}");
-        let last = seen.log[seen.log.len() - 2].clone();
-        if last.starts_with("[1] closed") {
-            assert_eq!(last, "[1] closed: 0 bytes to the backend, 300 to the client");
-            break;
-        }
-        assert_eq!(last, "[1] cut");
-        let before = &seen.log[seen.log.len() - 3];
-        assert!(before.contains("unexpected eof while reading"), "after {limit}: {seen:#?}");
-        said.push(before.contains("handshake failed"));
-    }
-    assert!(said.contains(&true) && said.contains(&false), "cuts in the handshake and after it");
+    cut_anywhere(111, backend_cut_after, "[1] closed: 0 bytes to the backend, 300 to the client");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use libssl::Ssl;
-use rustix::net::{AddressFamily, SocketType, bind, socket, sockopt};
+use rustix::net::{AddressFamily, SocketType, bind, listen, socket, sockopt};
 
 use crate::identities::{Made, pki};
 use crate::peers::{Backend, End, Tls, accept, connect, hang_up, read_all};
@@ -91,13 +91,33 @@ fn a_client_that_refuses_the_certificate_says_so_in_the_log() {
     assert!(seen.log[1].contains("bad certificate"), "{seen:#?}");
 }
 
+/// A port that nobody else gets, and where nobody listens yet.
+fn taken() -> TcpListener {
+    let taken = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    bind(&taken, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+    TcpListener::from(taken)
+}
+
+#[test]
+fn a_backend_that_does_not_accept_is_given_up_when_its_time_is_over() {
+    let seen = in_all_stages(|stage| {
+        let full = taken();
+        listen(&full, 0).expect("a listener");
+        let address = full.local_addr().expect("an address");
+        // It has room for one.
+        let _waits = TcpStream::connect(address).expect("a connection");
+        let relay = stage.relay(address.port(), &["--once", "1", "--timeout", "1"]);
+        let mut client = connect("localhost", relay.dial()).expect("a handshake");
+        assert_eq!(read_all(&mut client), (vec![], End::Cut));
+        relay.end()
+    });
+    assert_eq!(seen.log[2..], ["[1] backend: connect timed out", "[1] cut", "relay: served 1"]);
+}
+
 #[test]
 fn a_backend_that_is_not_there_cuts_the_client() {
     let seen = in_all_stages(|stage| {
-        // Nobody listens on this port, and nobody else gets it.
-        let taken = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
-        bind(&taken, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
-        let taken = TcpListener::from(taken);
+        let taken = taken();
         let closed = taken.local_addr().expect("an address").port();
         let relay = stage.relay(closed, &["--once", "1"]);
         let mut client = connect("localhost", relay.dial()).expect("a handshake");

@@ -47,6 +47,26 @@ fn s_client_gets_the_certificate_of_the_name_it_asks_for() {
 }
 
 #[test]
+fn s_client_may_write_a_name_as_it_likes() {
+    let seen = in_all_stages(|stage| visit(stage, "other.example", &["-servername", "Other.EXAMPLE"]));
+    assert!(seen.log[1].contains("name Other.EXAMPLE, "), "{seen:#?}");
+}
+
+#[test]
+fn s_client_with_other_protocols_than_the_relay_s_goes_on_without() {
+    let seen = in_all_stages(|stage| {
+        let backend = Backend::tls(echo);
+        let relay = stage.relay(backend.port, &["--once", "1", "--alpn", "http/1.1"]);
+        let client = s_client(stage, &relay, "localhost", &["-servername", "localhost", "-alpn", "x,h2"]);
+        assert!(client.status.success(), "{client:#?}");
+        assert_eq!(backend.join(), End::Clean);
+        relay.end()
+    });
+    assert!(seen.log[1].contains("protocol none, "), "{seen:#?}");
+    assert!(seen.log[2].contains("protocol none, "), "{seen:#?}");
+}
+
+#[test]
 fn s_client_without_a_name_gets_the_first_certificate() {
     let seen = in_all_stages(|stage| visit(stage, "localhost", &["-noservername"]));
     assert!(seen.log[1].contains("name none"), "{seen:#?}");

@@ -84,7 +84,7 @@ pub unsafe extern "C" fn offer_alpn(context: *mut SSL_CTX, alpn: *const c_char) 
         Ok(()) => 1,
         Err(error) => {
             // C finds the reason where it looks for it: in the queue.
-            error.stack().restore();
+            error.put();
             0
         }
     }
