@@ -2,6 +2,9 @@
 
 mod crossing;
 mod post_handshake;
+mod sendfile;
+
+pub use sendfile::Sendfile;
 
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};

@@ -5,6 +5,7 @@ use std::ffi::c_int;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::ktls::is_of_the_file;
 use super::state::State;
 use super::{SslRef, StatusType};
 use crate::bio;
@@ -74,7 +75,7 @@ impl SslRef {
         );
         if outcome.ret > first_failure {
             error::clear();
-            if guarded && phase == Phase::Handshake {
+            if guarded && phase != Phase::Shutdown {
                 self.vouch(name).map_err(SslError::refused)?;
             }
             return Ok(outcome.ret);
@@ -112,7 +113,7 @@ impl SslRef {
             return Err(SslError::refused(Error::new(ErrorKind::NoTransport, name)));
         }
         if guarded {
-            self.admit(name, phase).map_err(SslError::refused)?;
+            self.admit(name, phase)?;
         }
         Ok(guarded)
     }
@@ -252,7 +253,7 @@ const HARMLESS: [c_int; 5] = [144, 276, 407, 207, 334];
 fn is_harmless(error: &Error) -> bool {
     let harmless = HARMLESS.iter().any(|reason| error.stack().has(ext::ERR_LIB_SSL, *reason));
     // On 4.0 a DTLS message that is too big leaves nothing behind, but no transport error either.
-    harmless && error.transport().is_none()
+    (harmless || is_of_the_file(error)) && error.transport().is_none()
 }
 
 /// Tells failures apart. Verification comes first, for its entry is only the last of several.

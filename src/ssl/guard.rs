@@ -8,14 +8,15 @@ use openssl_sys_ext as ext;
 use super::call::Phase;
 use super::state::State;
 use super::{Role, SslRef};
-use crate::error::{self, Error, ErrorKind, VerifyError};
+use crate::error::{self, Error, ErrorKind, SslError, VerifyError};
 use crate::ffi::compat;
 
 /// What was to be verified when a handshake began: the names and a mail address, or nothing at all.
 pub(super) type Pledge = Option<Vec<String>>;
 
 impl SslRef {
-    /// Whether the call must pass [`admit`](Self::admit) and [`vouch`](Self::vouch): not once a handshake was vouched for.
+    /// Whether the call must pass [`admit`](Self::admit) and [`vouch`](Self::vouch): not once a handshake was vouched for,
+    /// unless the protocol has renegotiations.
     #[inline]
     pub(super) fn is_guarded(&self, state: &State, phase: Phase) -> bool {
         let demands = state.demands_name();
@@ -23,13 +24,34 @@ impl SslRef {
         demands
             && !(phase == Phase::Data
                 && state.is_vouched()
+                && state.renegotiations().is_none()
                 && unsafe { ext::SSL_in_before(self.as_ptr()) } == 0)
     }
 
     /// Refuses to shake hands without a name to verify, before a byte goes out, and to shake hands on the way of a read
     /// or a write, whose data would be out before the peer is known.
     #[cold]
-    pub(super) fn admit(&mut self, call: &'static str, phase: Phase) -> Result<(), Error> {
+    pub(super) fn admit(&mut self, call: &'static str, phase: Phase) -> Result<(), SslError> {
+        let again = phase == Phase::Data && State::of_mut(self).map_err(SslError::refused)?.is_vouched();
+        if again && !self.progress().1 {
+            return self.admit_again(call);
+        }
+        self.admit_first(call, phase).map_err(SslError::refused)
+    }
+
+    /// As [`admit`](Self::admit), after a handshake that was vouched for.
+    fn admit_again(&mut self, call: &'static str) -> Result<(), SslError> {
+        // SAFETY: the object is live, and the call only reads it.
+        let due = self.progress().0 || unsafe { ext::SSL_renegotiate_pending(self.as_ptr()) } == 1;
+        let reads = ["read", "peek", "gets"].iter().any(|name| call.contains(name));
+        if due && !reads {
+            // C would send data in the same call that ends the renegotiation.
+            self.do_handshake()?;
+        }
+        self.vouch(call).map_err(SslError::refused)
+    }
+
+    fn admit_first(&mut self, call: &'static str, phase: Phase) -> Result<(), Error> {
         let server = match self.chosen_role() {
             Some(role) => role == Role::Server,
             None => call == "SSL_accept",
@@ -123,18 +145,24 @@ impl SslRef {
         if server || self.progress().0 {
             return Ok(());
         }
+        let renegotiations = self.renegotiations();
+        let state = State::of_mut(self)?;
+        let again = state.is_vouched();
+        if again && state.renegotiations().is_none_or(|seen| Some(seen) == renegotiations) {
+            return Ok(());
+        }
         let (names, expected) = (self.expected_names(), self.expected());
         let (verifies, anonymous) = (self.verifies_peer(), self.is_anonymous());
         let hides = self.hides_expected();
         let state = State::of_mut(self)?;
-        if state.is_vouched() {
-            return Ok(());
-        }
-        let seen = state.saw_beginning();
+        // A renegotiated peer is to be verified as the first one was, or, where that was not at all, by what C found.
+        let pledge = if again { state.verified().map(Some) } else { state.pledge() };
+        let seen = if again { pledge.is_some() } else { state.saw_beginning() };
         let of_c = if seen || !verifies { None } else { self.judge_for_c(call, &names) };
         let state = State::of_mut(self)?;
-        let pledge = state.pledge();
-        let refusal = if !verifies {
+        let refusal = if !verifies && again && seen {
+            return Err(changed(state, call));
+        } else if !verifies {
             None
         } else if anonymous {
             let kind = ErrorKind::Verification(VerifyError::UNSPECIFIED);
@@ -150,13 +178,22 @@ impl SslRef {
         };
         match refusal {
             None => {
-                state.set_vouched();
+                state.set_vouched(verifies.then_some(expected), renegotiations);
                 Ok(())
             }
             Some(refusal) => {
                 state.poison(Some(refusal.retell()));
                 Err(refusal)
             }
+        }
+    }
+
+    /// How many renegotiations there were, if the protocol has them.
+    fn renegotiations(&self) -> Option<u64> {
+        // SAFETY: the object is live, and the calls only read it.
+        unsafe {
+            let has = sys::SSL_version(self.as_ptr()) != sys::TLS1_3_VERSION;
+            has.then(|| u64::try_from(ext::SSL_total_renegotiations(self.as_ptr())).unwrap_or_default())
         }
     }
 
@@ -201,8 +238,8 @@ impl SslRef {
 
 /// The end of an object whose name to verify is no longer the one that its handshake began with.
 fn changed(state: &State, call: &'static str) -> Error {
-    let refusal =
-        Error::new(ErrorKind::NotReady, call).with_detail("what to verify was changed during the handshake");
+    let refusal = Error::new(ErrorKind::NotReady, call)
+        .with_detail("what to verify was changed since the handshake began");
     state.poison(Some(refusal.retell()));
     refusal
 }

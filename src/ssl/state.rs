@@ -1,6 +1,6 @@
 //! What this crate knows about one SSL object, kept in the object's ex_data, for objects that C made too.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openssl_sys as sys;
@@ -46,6 +46,10 @@ pub(crate) struct State {
     used: AtomicBool,
     /// The handshake that was finished verified what the context demands.
     vouched: AtomicBool,
+    /// What that was, for those that come after it on the same connection.
+    verified: Mutex<Pledge>,
+    /// How many renegotiations there were when the last handshake was vouched for, if there can be more.
+    renegotiations: AtomicU64,
     pledge: Mutex<Option<Pledge>>,
     /// The handshake was under way already when that was noted: C began it.
     late: AtomicBool,
@@ -207,8 +211,23 @@ impl State {
         self.vouched.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_vouched(&self) {
+    /// The handshake was vouched for: what it verified, and how many renegotiations there were until then, if the
+    /// protocol has them.
+    pub(super) fn set_vouched(&self, verified: Pledge, renegotiations: Option<u64>) {
+        *lock(&self.verified) = verified;
+        self.renegotiations.store(renegotiations.unwrap_or(NEVER), Ordering::Relaxed);
         self.vouched.store(true, Ordering::Relaxed);
+    }
+
+    /// What the handshake that was vouched for verified.
+    pub(super) fn verified(&self) -> Pledge {
+        lock(&self.verified).clone()
+    }
+
+    /// The number of renegotiations that are vouched for; `None` where there cannot be any.
+    #[inline]
+    pub(super) fn renegotiations(&self) -> Option<u64> {
+        Some(self.renegotiations.load(Ordering::Relaxed)).filter(|number| *number != NEVER)
     }
 
     /// Keeps a context for as long as the object lives.
@@ -297,6 +316,9 @@ impl State {
         lock(&self.callbacks)
     }
 }
+
+/// No renegotiation can come.
+const NEVER: u64 = u64::MAX;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
