@@ -315,6 +315,7 @@ impl<C: Channel> Connected<C> {
         let state = self.link.ssl.shutdown_state();
         if self.close_notify == CloseNotify::Suspended || !state.contains(ShutdownState::SENT) {
             self.finish_write()?;
+            self.finish_message()?;
             self.close_notify = CloseNotify::Suspended;
             let result = self.link.ssl.shutdown()?;
             self.close_notify = CloseNotify::Unflushed;

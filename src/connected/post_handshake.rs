@@ -4,6 +4,7 @@ use std::io;
 
 use super::Connected;
 use crate::bio::Channel;
+use crate::context::ProtocolVersion;
 use crate::error::{Error, ErrorKind, SslError};
 use crate::ssl::{KeyUpdate, ShutdownState, SslRef};
 
@@ -111,6 +112,15 @@ impl<C: Channel> Connected<C> {
             return Ok(());
         }
         Err(Error::new(ErrorKind::NotReady, call).with_detail("close_notify was sent"))
+    }
+
+    /// Sends the rest of a message of TLS 1.3: libssl takes it for a handshake, in which nothing is shut down.
+    pub(super) fn finish_message(&mut self) -> Result<(), SslError> {
+        let ssl = &mut self.link.ssl;
+        if ssl.in_init() && ssl.version() == ProtocolVersion::TLS1_3 {
+            return SslRef::do_handshake(ssl);
+        }
+        Ok(())
     }
 
     /// Sends what the object was told to say. A suspension leaves it to the next call.

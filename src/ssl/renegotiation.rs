@@ -12,7 +12,9 @@ impl SslRef {
     /// Lets both sides shake hands once more, and make a new session. That begins with the next call that reads, writes or
     /// [shakes hands](Self::do_handshake); [`renegotiate_pending`](Self::renegotiate_pending) says until when.
     ///
-    /// A server asks its client, which may go on without. A client's wish is refused by servers that do not have
+    /// A server asks its client, which may go on without, and offers the session that there is: with
+    /// [`NO_SESSION_RESUMPTION_ON_RENEGOTIATION`](crate::context::SslOptions::NO_SESSION_RESUMPTION_ON_RENEGOTIATION) the
+    /// server does not take it. A client's wish is refused by servers that do not have
     /// [`ALLOW_CLIENT_RENEGOTIATION`](crate::context::SslOptions::ALLOW_CLIENT_RENEGOTIATION), and that ends the
     /// connection. Where the context demands a verified name, the peer is held to what was verified of the first one: if
     /// that was changed in between, the connection ends.
@@ -105,7 +107,7 @@ impl SslRef {
     }
 
     /// Whether the peer renegotiates securely ([RFC 5746](https://www.rfc-editor.org/rfc/rfc5746)): a renegotiation is
-    /// then bound to the connection. TLS 1.3, which has none, says no.
+    /// then bound to the connection. TLS 1.3 has none, and the answer says nothing there.
     ///
     /// C: [`SSL_get_secure_renegotiation_support(3)`](https://docs.openssl.org/master/man3/SSL_get_secure_renegotiation_support/)
     #[doc(alias = "SSL_get_secure_renegotiation_support")]
