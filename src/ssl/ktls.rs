@@ -11,8 +11,8 @@ use super::SslRef;
 use super::call::Phase;
 use super::state::State;
 use crate::context::SslOptions;
-use crate::error::{Error, ErrorKind, SslError};
-use crate::ffi::compat;
+use crate::error::{self, Error, ErrorKind, SslError};
+use crate::ffi::{compat, errno};
 
 /// Why the kernel does not encrypt or decrypt for a connection, so that this process does.
 ///
@@ -148,6 +148,9 @@ impl SslRef {
         self.call(CALL, Phase::Data, |ssl| {
             // SAFETY: the object is live, and the descriptor is open for the call.
             sent = unsafe { ext::SSL_sendfile(ssl, fd, offset, len, flags) };
+            if sent < 0 {
+                tell_system_error();
+            }
             // The file's end is no failure, of which SSL_get_error would make one.
             // SAFETY: the object is live, and the call only reads it.
             let ended = || sent == 0 && unsafe { ext::SSL_want(ssl) } == ext::SSL_NOTHING;
@@ -156,6 +159,24 @@ impl SslRef {
         Ok(usize::try_from(sent).unwrap_or_default().min(len))
     }
 }
+
+/// OpenSSL before 3.2 takes what the system refused for an object that is not initialised, though it is: it gets the entry
+/// that later versions make.
+fn tell_system_error() {
+    let errno = errno::get();
+    // SAFETY: reads this thread's queue.
+    let entry = unsafe { sys::ERR_peek_last_error() };
+    if errno != 0
+        && sys::ERR_GET_LIB(entry) == ext::ERR_LIB_SSL
+        && sys::ERR_GET_REASON(entry) == UNINITIALIZED
+    {
+        error::clear();
+        error::raise(sys::ERR_LIB_SYS, errno, "SSL_sendfile", "ktls_sendfile failure");
+        errno::set(errno);
+    }
+}
+
+const UNINITIALIZED: c_int = 276;
 
 /// What the system says of a file that it cannot send, or of a lack that passes: no record was begun.
 const OF_THE_FILE: [c_int; 9] = [

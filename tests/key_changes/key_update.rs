@@ -173,11 +173,12 @@ fn the_mirror_answers_as_c_does() {
     let steps: [Steps; 2] = [
         (
             |two| two.client.key_update(KeyUpdate::Requested).is_ok(),
-            // SAFETY: the object is live, and this thread alone uses it; so below.
+            // SAFETY: the object is live, and this thread alone uses it.
             |two| unsafe { ext::SSL_key_update(two.client.as_ptr(), ext::SSL_KEY_UPDATE_REQUESTED) == 1 },
         ),
         (
             |two| two.client.key_update(KeyUpdate::NotRequested).is_ok(),
+            // SAFETY: as above.
             |two| unsafe { ext::SSL_key_update(two.client.as_ptr(), ext::SSL_KEY_UPDATE_NOT_REQUESTED) == 1 },
         ),
     ];
@@ -189,8 +190,10 @@ fn the_mirror_answers_as_c_does() {
                 let mut two = Two::of(version);
                 let tell = |two: &mut Two, ok: bool| {
                     // SAFETY: as above. What C left in the queue is not for the next call.
-                    let update = unsafe { ext::SSL_get_key_update_type(two.client.as_ptr()) };
-                    unsafe { sys::ERR_clear_error() };
+                    let update = unsafe {
+                        sys::ERR_clear_error();
+                        ext::SSL_get_key_update_type(two.client.as_ptr())
+                    };
                     let ours = two.client.key_update_type().map_or(-1, |update| update as i32);
                     assert_eq!(ours, update);
                     story.borrow_mut().push((ok, update));

@@ -237,8 +237,8 @@ fn the_mirror_counts_as_c_does() {
             assert!(begun);
             story.push(counts(&mut two));
             loop {
-                // SAFETY: as above.
                 let done = if by_c {
+                    // SAFETY: as above.
                     unsafe { sys::SSL_do_handshake(ssl) == 1 }
                 } else {
                     SslRef::do_handshake(&mut two.client).is_ok()
@@ -252,9 +252,9 @@ fn the_mirror_counts_as_c_does() {
         }
         let total = two.client.num_renegotiations();
         assert_eq!(total, 2);
-        // SAFETY: as above.
         let cleared = if by_c {
-            unsafe { ext::SSL_clear_num_renegotiations(two.client.as_ptr()) as u64 }
+            // SAFETY: as above.
+            u64::try_from(unsafe { ext::SSL_clear_num_renegotiations(two.client.as_ptr()) }).unwrap()
         } else {
             two.client.clear_num_renegotiations()
         };
