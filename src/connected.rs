@@ -1,5 +1,6 @@
 //! A connection whose handshake is done: [`Connected`].
 
+mod buffers;
 mod crossing;
 mod post_handshake;
 mod sendfile;
