@@ -156,7 +156,7 @@ impl SslRef {
         let hides = self.hides_expected();
         let state = State::of_mut(self)?;
         // A renegotiated peer is to be verified as the first one was, or, where that was not at all, by what C found.
-        let pledge = if again { state.verified().map(Some) } else { state.pledge() };
+        let pledge = if again { state.pledge().flatten().map(Some) } else { state.pledge() };
         let seen = if again { pledge.is_some() } else { state.saw_beginning() };
         let of_c = if seen || !verifies { None } else { self.judge_for_c(call, &names) };
         let state = State::of_mut(self)?;
@@ -189,11 +189,11 @@ impl SslRef {
     }
 
     /// How many renegotiations there were, if the protocol has them.
-    fn renegotiations(&self) -> Option<u64> {
+    fn renegotiations(&self) -> Option<u32> {
         // SAFETY: the object is live, and the calls only read it.
         unsafe {
             let has = sys::SSL_version(self.as_ptr()) != sys::TLS1_3_VERSION;
-            has.then(|| u64::try_from(ext::SSL_total_renegotiations(self.as_ptr())).unwrap_or_default())
+            has.then(|| u32::try_from(ext::SSL_total_renegotiations(self.as_ptr())).unwrap_or_default())
         }
     }
 

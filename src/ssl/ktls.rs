@@ -28,7 +28,7 @@ pub enum KtlsRefusal {
     Transport,
     /// The handshake is not done: there are no keys for the kernel yet.
     Handshake,
-    /// The kernel has no TLS: on Linux, the module `tls` is not there.
+    /// The kernel has no TLS: on Linux, the module `tls` is not loaded, and this process may not load it.
     Kernel,
     /// OpenSSL or the kernel cannot do it for this direction, protocol version and cipher, or with another setting
     /// of the connection (padding, short records, compression).

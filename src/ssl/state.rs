@@ -1,6 +1,6 @@
 //! What this crate knows about one SSL object, kept in the object's ex_data, for objects that C made too.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openssl_sys as sys;
@@ -46,10 +46,8 @@ pub(crate) struct State {
     used: AtomicBool,
     /// The handshake that was finished verified what the context demands.
     vouched: AtomicBool,
-    /// What that was, for those that come after it on the same connection.
-    verified: Mutex<Pledge>,
     /// How many renegotiations there were when the last handshake was vouched for, if there can be more.
-    renegotiations: AtomicU64,
+    renegotiations: AtomicU32,
     pledge: Mutex<Option<Pledge>>,
     /// The handshake was under way already when that was noted: C began it.
     late: AtomicBool,
@@ -187,7 +185,7 @@ impl State {
         lock(&self.pledge).get_or_insert_with(noted).clone()
     }
 
-    /// What the handshake was to verify, if it went through this crate.
+    /// What the handshake was to verify, if it went through this crate, or has verified.
     pub(super) fn pledge(&self) -> Option<Pledge> {
         lock(&self.pledge).clone()
     }
@@ -211,22 +209,17 @@ impl State {
         self.vouched.load(Ordering::Relaxed)
     }
 
-    /// The handshake was vouched for: what it verified, and how many renegotiations there were until then, if the
-    /// protocol has them.
-    pub(super) fn set_vouched(&self, verified: Pledge, renegotiations: Option<u64>) {
-        *lock(&self.verified) = verified;
+    /// The handshake was vouched for: what it verified, which is kept for those that come after it on the same connection,
+    /// and how many of these there were until then, if the protocol has any.
+    pub(super) fn set_vouched(&self, verified: Pledge, renegotiations: Option<u32>) {
+        *lock(&self.pledge) = renegotiations.map(|_| verified);
         self.renegotiations.store(renegotiations.unwrap_or(NEVER), Ordering::Relaxed);
         self.vouched.store(true, Ordering::Relaxed);
     }
 
-    /// What the handshake that was vouched for verified.
-    pub(super) fn verified(&self) -> Pledge {
-        lock(&self.verified).clone()
-    }
-
     /// The number of renegotiations that are vouched for; `None` where there cannot be any.
     #[inline]
-    pub(super) fn renegotiations(&self) -> Option<u64> {
+    pub(super) fn renegotiations(&self) -> Option<u32> {
         Some(self.renegotiations.load(Ordering::Relaxed)).filter(|number| *number != NEVER)
     }
 
@@ -318,7 +311,7 @@ impl State {
 }
 
 /// No renegotiation can come.
-const NEVER: u64 = u64::MAX;
+const NEVER: u32 = u32::MAX;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,15 +1,20 @@
-/* What the bench `memory` measures, in C: the heap that an idle pair of connections over sockets holds.
+/* What the bench `many` measures, in C, of pairs of connections over sockets: the heap that an idle pair holds, or the
+ * microseconds that COUNT pairs take to be made and ended, in each of so many threads that share the contexts.
  *
- *   memory default|release|free CERTIFICATE KEY CA PAIRS
+ *   many default|release|free CERTIFICATE KEY CA COUNT
+ *   many THREADS CERTIFICATE KEY CA COUNT
  *
  * `release` sets SSL_MODE_RELEASE_BUFFERS, `free` calls SSL_free_buffers once a connection is idle. */
 #include <fcntl.h>
 #include <malloc.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
 struct pair {
     SSL *client, *server;
@@ -62,6 +67,56 @@ static void idle(struct pair *pair, SSL_CTX *client, SSL_CTX *server, int free_t
         fail("SSL_free_buffers");
 }
 
+struct work {
+    SSL_CTX *client, *server;
+    int count;
+};
+
+static void *work(void *argument)
+{
+    struct work *work = argument;
+    struct pair pair;
+    int i, fds[2];
+
+    for (i = 0; i < work->count; i++) {
+        idle(&pair, work->client, work->server, 0);
+        fds[0] = SSL_get_fd(pair.client);
+        fds[1] = SSL_get_fd(pair.server);
+        SSL_shutdown(pair.client);
+        SSL_shutdown(pair.server);
+        SSL_free(pair.client);
+        SSL_free(pair.server);
+        close(fds[0]);
+        close(fds[1]);
+    }
+    return NULL;
+}
+
+static long long now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000000LL + time.tv_nsec / 1000;
+}
+
+static void threads(int number, struct work *all)
+{
+    pthread_t ids[64];
+    long long before;
+    int i;
+
+    if (number > 64)
+        fail("so many threads");
+    before = now();
+    for (i = 0; i < number; i++)
+        if (pthread_create(&ids[i], NULL, work, all) != 0)
+            fail("pthread_create");
+    for (i = 0; i < number; i++)
+        pthread_join(ids[i], NULL);
+    printf("%lld\n", now() - before);
+}
+
 int main(int argc, char **argv)
 {
     SSL_CTX *client = SSL_CTX_new(TLS_client_method()), *server = SSL_CTX_new(TLS_server_method());
@@ -86,6 +141,13 @@ int main(int argc, char **argv)
     pairs = calloc(count, sizeof(*pairs));
     /* What is made once does not count. */
     idle(&first, client, server, free_them);
+    if (atoi(argv[1]) > 0) {
+        struct work all = { client, server, count };
+
+        threads(atoi(argv[1]), &all);
+        fflush(stdout);
+        _Exit(0);
+    }
     before = heap();
     for (i = 0; i < count; i++)
         idle(&pairs[i], client, server, free_them);
