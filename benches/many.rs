@@ -1,7 +1,8 @@
 //! Many connections, beside the same in C: the heap that an idle pair holds, a client and a server over sockets in one
-//! process, by mode; and how fast pairs are made and ended by one thread and by two that share the contexts. A pair is
-//! to hold 300 bytes more than in C at the most, and the bench fails where it holds 1,800 more. Times are printed only, for they depend on what else the machine does: the best of
-//! several runs in turns.
+//! process, by mode; and how fast pairs are made and ended by one thread and by two that share the contexts.
+//!
+//! A pair is to hold 300 bytes more than in C at the most, and the bench fails where it holds 1,800 more. Times are
+//! printed only, the best of several runs in turns, for they depend on what else the machine does.
 //!
 //! `cargo bench --bench many`, on a system with glibc's `mallinfo2`.
 // A bench that cannot go on panics.
