@@ -1,7 +1,11 @@
 //! A connection whose handshake is done: [`Connected`].
 
+mod buffers;
 mod crossing;
 mod post_handshake;
+mod sendfile;
+
+pub use sendfile::Sendfile;
 
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
@@ -312,6 +316,7 @@ impl<C: Channel> Connected<C> {
         let state = self.link.ssl.shutdown_state();
         if self.close_notify == CloseNotify::Suspended || !state.contains(ShutdownState::SENT) {
             self.finish_write()?;
+            self.finish_message()?;
             self.close_notify = CloseNotify::Suspended;
             let result = self.link.ssl.shutdown()?;
             self.close_notify = CloseNotify::Unflushed;

@@ -1,11 +1,13 @@
 //! One store and one pair of contexts used by eight threads that shake hands while others list, read, verify, clone,
-//! replace and drop.
+//! replace and drop; and one server whose certificate is replaced while its threads serve.
 //!
 //! A race shows in a run under a checker: CI runs this under valgrind's helgrind, which knows a race by the locks that were
 //! held, whatever the threads did in that run. So there is no barrier here, and few rounds are enough.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+#[path = "threads/reload.rs"]
+mod reload;
 mod support;
 #[path = "threads/world.rs"]
 mod world;

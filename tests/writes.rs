@@ -242,6 +242,35 @@ fn nothing_is_written_after_the_own_close_notify() {
     }
 }
 
+#[test]
+fn the_buffers_of_an_idle_connection_are_freed_and_made_again() {
+    for version in VERSIONS {
+        let (mut client, mut server) = version.connected();
+        assert_works(&mut client, &mut server);
+        for _ in 0..2 {
+            client.free_buffers().expect("nothing is in them");
+            server.free_buffers().expect("nothing is in them");
+        }
+        assert_works(&mut client, &mut server);
+
+        // A record of which a part was read, and one of which a part came.
+        client.write_all(b"in two parts").expect("a write");
+        server.read_exact(&mut [0; 3]).expect("a part");
+        assert_eq!(server.free_buffers().expect_err("the rest is there").kind(), ErrorKind::NotReady);
+        assert_eq!(read_now(&mut server), b"in two parts"[3..]);
+        client.channel_mut().set_room(10);
+        client.write_all(&FIRST).expect("it is taken");
+        assert_eq!(client.free_buffers().expect_err("a write waits").kind(), ErrorKind::NotReady);
+        assert_eq!(read_now(&mut server), b"");
+        assert_eq!(server.free_buffers().expect_err("a part is there").kind(), ErrorKind::NotReady);
+        client.channel_mut().clear_room();
+        client.flush().expect("there is room");
+        assert_eq!(read_now(&mut server), FIRST);
+        client.free_buffers().expect("nothing is in them");
+        assert_works(&mut client, &mut server);
+    }
+}
+
 /// Lets the peer ask for new keys, as its C program would.
 fn ask_for_new_keys(peer: &mut Connected<Duplex>) {
     // SAFETY: the object is live, and this thread alone uses it.

@@ -26,7 +26,8 @@ bitflags! {
         /// `SSL_OP_LEGACY_SERVER_CONNECT`
         #[doc(alias = "SSL_OP_LEGACY_SERVER_CONNECT")]
         const LEGACY_SERVER_CONNECT = 1 << 2;
-        /// `SSL_OP_ENABLE_KTLS`
+        /// `SSL_OP_ENABLE_KTLS`: the kernel encrypts and decrypts over a [`Socket`](crate::bio::Socket), where it can:
+        /// [`ktls_send`](crate::SslRef::ktls_send) tells.
         #[doc(alias = "SSL_OP_ENABLE_KTLS")]
         const ENABLE_KTLS = 1 << 3;
         /// `SSL_OP_TLSEXT_PADDING`
@@ -38,7 +39,7 @@ bitflags! {
         /// `SSL_OP_IGNORE_UNEXPECTED_EOF`: a cut connection looks like a clean end.
         #[doc(alias = "SSL_OP_IGNORE_UNEXPECTED_EOF")]
         const IGNORE_UNEXPECTED_EOF = 1 << 7;
-        /// `SSL_OP_ALLOW_CLIENT_RENEGOTIATION`
+        /// `SSL_OP_ALLOW_CLIENT_RENEGOTIATION`: a server lets clients ask for another handshake, as often as they like.
         #[doc(alias = "SSL_OP_ALLOW_CLIENT_RENEGOTIATION")]
         const ALLOW_CLIENT_RENEGOTIATION = 1 << 8;
         /// `SSL_OP_DISABLE_TLSEXT_CA_NAMES`
@@ -62,7 +63,7 @@ bitflags! {
         /// `SSL_OP_CISCO_ANYCONNECT`
         #[doc(alias = "SSL_OP_CISCO_ANYCONNECT")]
         const CISCO_ANYCONNECT = 1 << 15;
-        /// `SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION`
+        /// `SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION`: a server makes a new session in each renegotiation.
         #[doc(alias = "SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION")]
         const NO_SESSION_RESUMPTION_ON_RENEGOTIATION = 1 << 16;
         /// `SSL_OP_NO_COMPRESSION`
@@ -112,7 +113,7 @@ bitflags! {
         /// `SSL_OP_NO_DTLSv1_2`
         #[doc(alias = "SSL_OP_NO_DTLSv1_2")]
         const NO_DTLSV1_2 = 1 << 27;
-        /// `SSL_OP_NO_RENEGOTIATION`
+        /// `SSL_OP_NO_RENEGOTIATION`: neither asks for another handshake nor lets the peer have one.
         #[doc(alias = "SSL_OP_NO_RENEGOTIATION")]
         const NO_RENEGOTIATION = 1 << 30;
         /// `SSL_OP_CRYPTOPRO_TLSEXT_BUG`
@@ -124,7 +125,8 @@ bitflags! {
         /// `SSL_OP_NO_RX_CERTIFICATE_COMPRESSION` (from OpenSSL 3.2)
         #[doc(alias = "SSL_OP_NO_RX_CERTIFICATE_COMPRESSION")]
         const NO_RX_CERTIFICATE_COMPRESSION = 1 << 33;
-        /// `SSL_OP_ENABLE_KTLS_TX_ZEROCOPY_SENDFILE` (from OpenSSL 3.2)
+        /// `SSL_OP_ENABLE_KTLS_TX_ZEROCOPY_SENDFILE` (from OpenSSL 3.2): the kernel encrypts the pages of a file that is
+        /// [sent](crate::Connected::sendfile) as they are at that moment; one that changes meanwhile ends the connection.
         #[doc(alias = "SSL_OP_ENABLE_KTLS_TX_ZEROCOPY_SENDFILE")]
         const ENABLE_KTLS_TX_ZEROCOPY_SENDFILE = 1 << 34;
         /// `SSL_OP_PREFER_NO_DHE_KEX` (from OpenSSL 3.3)

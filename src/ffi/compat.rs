@@ -4,6 +4,7 @@
 
 pub(crate) mod bio;
 pub(crate) mod context;
+pub(crate) mod ktls;
 pub(crate) mod library;
 pub(crate) mod messages;
 pub(crate) mod ocsp;

@@ -5,6 +5,7 @@ use std::ffi::c_int;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::ktls::is_of_the_file;
 use super::state::State;
 use super::{SslRef, StatusType};
 use crate::bio;
@@ -23,6 +24,8 @@ pub(crate) enum Phase {
     Write,
     /// A write that a filter may keep to itself: its success does not say that libssl holds nothing.
     FilteredWrite,
+    /// A file that the kernel sends, of which libssl holds nothing.
+    File,
     /// A write of early data, which is a part of the handshake too.
     EarlyWrite,
     Shutdown,
@@ -31,7 +34,12 @@ pub(crate) enum Phase {
 impl Phase {
     /// Whether application data moves.
     pub(crate) fn moves_data(self) -> bool {
-        matches!(self, Self::Data | Self::Write | Self::FilteredWrite)
+        matches!(self, Self::Data | Self::Write | Self::FilteredWrite | Self::File)
+    }
+
+    /// Whether data goes out, perhaps after a handshake in the same call.
+    pub(super) fn sends(self) -> bool {
+        self.writes() || self == Self::File
     }
 
     fn writes(self) -> bool {
@@ -105,7 +113,7 @@ impl SslRef {
                     state.set_writing(false);
                 }
             }
-            if guarded && phase.shakes_hands() {
+            if guarded && phase != Phase::Shutdown {
                 self.vouch(name).map_err(SslError::refused)?;
             }
             return Ok(outcome.ret);
@@ -155,7 +163,7 @@ impl SslRef {
             return Err(SslError::refused(Error::new(ErrorKind::NoTransport, name)));
         }
         if guarded {
-            self.admit(name, phase).map_err(SslError::refused)?;
+            self.admit(name, phase)?;
         }
         // SAFETY: the object is live, and the call only reads it.
         if phase != Phase::Shutdown && unsafe { ext::SSL_in_before(ssl) } == 1 {
@@ -345,7 +353,7 @@ const HARMLESS: [c_int; 5] = [144, 276, 407, 207, 334];
 fn is_harmless(error: &Error) -> bool {
     let harmless = HARMLESS.iter().any(|reason| error.stack().has(ext::ERR_LIB_SSL, *reason));
     // On 4.0 a DTLS message that is too big leaves nothing behind, but no transport error either.
-    harmless && error.transport().is_none()
+    (harmless || is_of_the_file(error)) && error.transport().is_none()
 }
 
 /// Tells failures apart. Verification comes first, for its entry is only the last of several.

@@ -6,7 +6,7 @@ use openssl_sys_ext as ext;
 use super::call::Phase;
 use super::state::State;
 use super::{Role, SslRef};
-use crate::error::{self, Error, ErrorKind, VerifyError};
+use crate::error::{self, Error, ErrorKind, SslError, VerifyError};
 use crate::ffi::compat;
 
 /// What was to be verified when a handshake began: the names and a mail address, or nothing at all.
@@ -16,11 +16,12 @@ pub(super) type Pledge = Option<Vec<String>>;
 #[derive(Default, PartialEq, Eq)]
 pub(super) struct Vouched {
     finished: Vec<u8>,
-    expected: Vec<String>,
+    pub(super) expected: Vec<String>,
 }
 
 impl SslRef {
-    /// Whether the call must pass [`admit`](Self::admit) and [`vouch`](Self::vouch): not once a handshake was vouched for.
+    /// Whether the call must pass [`admit`](Self::admit) and [`vouch`](Self::vouch): not once a handshake was vouched for,
+    /// unless the protocol has renegotiations.
     #[inline]
     pub(super) fn is_guarded(&self, state: &State, phase: Phase) -> bool {
         let demands = state.demands_name();
@@ -28,14 +29,34 @@ impl SslRef {
         demands
             && !(phase.moves_data()
                 && state.is_still_vouched()
+                && state.renegotiations().is_none()
                 && unsafe { ext::SSL_in_before(self.as_ptr()) } == 0)
     }
 
     /// Refuses to shake hands without a name to verify, before a byte goes out, and to shake hands on the way of a read
     /// or a write, whose data would be out before the peer is known.
     #[cold]
-    pub(super) fn admit(&mut self, call: &'static str, phase: Phase) -> Result<(), Error> {
-        self.recheck()?;
+    pub(super) fn admit(&mut self, call: &'static str, phase: Phase) -> Result<(), SslError> {
+        self.recheck().map_err(SslError::refused)?;
+        let again = phase.moves_data() && State::of_mut(self).map_err(SslError::refused)?.is_vouched();
+        if again && !self.progress().1 {
+            return self.admit_again(call, phase);
+        }
+        self.admit_first(call, phase).map_err(SslError::refused)
+    }
+
+    /// As [`admit`](Self::admit), after a handshake that was vouched for.
+    fn admit_again(&mut self, call: &'static str, phase: Phase) -> Result<(), SslError> {
+        // SAFETY: the object is live, and the call only reads it.
+        let due = self.progress().0 || unsafe { ext::SSL_renegotiate_pending(self.as_ptr()) } == 1;
+        if due && phase.sends() {
+            // C would send data in the same call that ends the renegotiation.
+            self.do_handshake()?;
+        }
+        self.vouch(call).map_err(SslError::refused)
+    }
+
+    fn admit_first(&mut self, call: &'static str, phase: Phase) -> Result<(), Error> {
         let server = match self.chosen_role() {
             Some(role) => role == Role::Server,
             None => matches!(call, "SSL_accept" | "SSL_read_early_data"),
@@ -149,15 +170,22 @@ impl SslRef {
         if server || self.progress().0 {
             return Ok(());
         }
+        let renegotiations = self.renegotiations();
         let state = State::of_mut(self)?;
-        if state.is_vouched() {
+        let again = state.is_vouched();
+        if again && state.renegotiations().is_none_or(|seen| Some(seen) == renegotiations) {
             return Ok(());
         }
-        let (pledge, seen) = (state.pledge(), state.saw_beginning());
+        // A renegotiated peer is to be verified as the first one was, or, where that was not at all, by what C found.
+        let pledge = if again { state.pledge().flatten().map(Some) } else { state.pledge() };
+        let seen = if again { pledge.is_some() } else { state.saw_beginning() };
         let (any_name, lent) = (state.accepts_any_name(), state.is_lent());
         let (names, expected) = (self.expected_names(), self.expected());
+        let verifies = self.verifies_peer();
         let differs = |pledge: Pledge| pledge.as_ref() != Some(&expected) || (lent && self.hides_expected());
-        let refusal = if !self.verifies_peer() {
+        let refusal = if !verifies && again && seen {
+            Some(changed(call))
+        } else if !verifies {
             None
         } else if self.is_anonymous() {
             let kind = ErrorKind::Verification(VerifyError::UNSPECIFIED);
@@ -175,10 +203,19 @@ impl SslRef {
         let state = State::of_mut(self)?;
         match refusal {
             None => {
-                state.set_vouched(last);
+                state.set_vouched(last, verifies, renegotiations);
                 Ok(())
             }
             Some(refusal) => Err(end(state, refusal)),
+        }
+    }
+
+    /// How many renegotiations there were, if the protocol has them.
+    fn renegotiations(&self) -> Option<u32> {
+        // SAFETY: the object is live, and the calls only read it.
+        unsafe {
+            let has = sys::SSL_version(self.as_ptr()) != sys::TLS1_3_VERSION;
+            has.then(|| u32::try_from(ext::SSL_total_renegotiations(self.as_ptr())).unwrap_or_default())
         }
     }
 
@@ -224,7 +261,7 @@ impl SslRef {
 
 /// The name to verify is no longer the one that the handshake began with.
 fn changed(call: &'static str) -> Error {
-    Error::new(ErrorKind::NotReady, call).with_detail("what to verify was changed during the handshake")
+    Error::new(ErrorKind::NotReady, call).with_detail("what to verify was changed since the handshake began")
 }
 
 /// The end of an object whose peer is not, or may not be, the one that was to be verified.

@@ -9,6 +9,7 @@ use super::SslRef;
 use super::call::Phase;
 use super::state::State;
 use crate::error::SslError;
+use crate::ffi::compat;
 
 /// How far SSL_shutdown(3) came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,8 +200,7 @@ impl SslRef {
             {
                 return false;
             }
-            let bio = sys::SSL_get_wbio(self.as_ptr());
-            !bio.is_null() && ext::BIO_get_ktls_send(bio) != 0
+            compat::ktls::sends(sys::SSL_get_wbio(self.as_ptr()))
         }
     }
 

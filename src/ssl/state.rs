@@ -1,6 +1,6 @@
 //! What this crate knows about one SSL object, kept in the object's ex_data, for objects that C made too.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openssl_sys as sys;
@@ -59,6 +59,8 @@ pub(crate) struct State {
     vouched_for: Mutex<Vouched>,
     /// C may have used the object since: the handshake that was vouched for may not be the last one.
     crossed: AtomicBool,
+    /// How many renegotiations there were when the last handshake was vouched for, if there can be more.
+    renegotiations: AtomicU32,
     /// Early data is being read, and its end has not come.
     reads_early: AtomicBool,
     pledge: Mutex<Option<Pledge>>,
@@ -248,7 +250,7 @@ impl State {
         lock(&self.pledge).get_or_insert_with(noted).clone()
     }
 
-    /// What the handshake was to verify, if it went through this crate.
+    /// What the handshake was to verify, if it went through this crate, or has verified.
     pub(super) fn pledge(&self) -> Option<Pledge> {
         lock(&self.pledge).clone()
     }
@@ -277,7 +279,11 @@ impl State {
         self.is_vouched() && !self.crossed.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_vouched(&self, vouched: Vouched) {
+    /// The handshake was vouched for: what it verified, which is kept for those that come after it on the same connection,
+    /// and how many of these there were until then, if the protocol has any.
+    pub(super) fn set_vouched(&self, vouched: Vouched, verifies: bool, renegotiations: Option<u32>) {
+        *lock(&self.pledge) = renegotiations.map(|_| verifies.then(|| vouched.expected.clone()));
+        self.renegotiations.store(renegotiations.unwrap_or(NEVER), Ordering::Relaxed);
         self.vouched.store(true, Ordering::Relaxed);
         *lock(&self.vouched_for) = vouched;
     }
@@ -347,6 +353,12 @@ impl State {
 
     pub(super) fn set_resumption_label(&self, label: &str) {
         label.clone_into(&mut lock(&self.resumption_label));
+    }
+
+    /// The number of renegotiations that are vouched for; `None` where there cannot be any.
+    #[inline]
+    pub(super) fn renegotiations(&self) -> Option<u32> {
+        Some(self.renegotiations.load(Ordering::Relaxed)).filter(|number| *number != NEVER)
     }
 
     /// Keeps a context for as long as the object lives.
@@ -439,6 +451,9 @@ impl State {
         lock(&self.callbacks)
     }
 }
+
+/// No renegotiation can come.
+const NEVER: u32 = u32::MAX;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -52,6 +52,23 @@ impl Pki {
     }
 }
 
+impl Pki {
+    /// The root that all is signed by.
+    pub fn root(&self) -> X509 {
+        X509::from_der(&self.ca).expect("a certificate")
+    }
+
+    /// The server's certificate and its key.
+    pub fn server_identity(&self) -> Identity {
+        identity(&self.server)
+    }
+}
+
+fn identity((der, key): &(Vec<u8>, String)) -> Identity {
+    let key = PKey::from_pem(key.as_bytes(), None).expect("a key");
+    Identity::new([X509::from_der(der).expect("a certificate")], key).expect("an identity")
+}
+
 fn authority(name: &str) -> (Vec<u8>, Issuer<'static, KeyPair>) {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
@@ -116,10 +133,6 @@ impl World {
         let roots = Scratch::new(pki);
         let mut builder = X509StoreBuilder::new().expect("a store");
         builder.load_dir(&roots.0).expect("a directory");
-        let identity = |(der, key): &(Vec<u8>, String)| {
-            let key = PKey::from_pem(key.as_bytes(), None).expect("a key");
-            Identity::new([x509(der)], key).expect("an identity")
-        };
         let (server, client) = (identity(&pki.server), identity(&pki.client));
         let verified = Arc::new(AtomicUsize::new(0));
         let contexts = contexts(&store, &server, &client, &verified);
