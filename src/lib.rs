@@ -44,6 +44,7 @@
 //! | [`bio`] | the channels a connection runs over |
 //! | [`handshake`], [`connected`] | the typestates |
 //! | [`poll`] | waiting for what does not block |
+//! | `tokio`, `futures_io`, `hyper` | by the features of these names: connections that are polled, and an HTTP client's |
 //! | [`error`] | [`Error`], [`SslError`], the error stack |
 //! | [`x509`] | certificates, keys, revocation lists and stores, as far as TLS needs them |
 //! | [`ocsp`] | asking whether a certificate is revoked, and judging the answer |
@@ -68,8 +69,12 @@ pub mod context;
 pub mod error;
 pub mod ex_data;
 pub mod ffi;
+#[cfg(feature = "futures-io")]
+pub mod futures_io;
 pub mod guide;
 pub mod handshake;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 #[cfg(feature = "openssl")]
 mod interop;
 pub mod library;
@@ -77,6 +82,10 @@ pub mod ocsp;
 pub mod poll;
 pub mod session;
 pub mod ssl;
+#[cfg(any(feature = "tokio", feature = "futures-io"))]
+pub mod task;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 pub mod x509;
 
 pub use bio::Channel;
