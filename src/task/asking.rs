@@ -38,7 +38,8 @@ pub(crate) enum Answer {
 pub(super) fn poll_answer(ssl: &SslRef, task: &mut Context<'_>) -> Option<Poll<()>> {
     // SAFETY: the object is live.
     let state = unsafe { State::of(ssl.as_ptr()) }?;
-    let mut question = match mem::replace(&mut *state.asking(), Asking::Polled) {
+    let asking = mem::replace(&mut *state.asking(), Asking::Polled);
+    let mut question = match asking {
         Asking::Asked(question) => question,
         other => {
             let answered = matches!(other, Asking::Answered(_));
@@ -59,7 +60,8 @@ pub(super) fn poll_answer(ssl: &SslRef, task: &mut Context<'_>) -> Option<Poll<(
 fn ask(ssl: &SslRef, question: impl FnOnce() -> Question) -> Result<Answer, Asked> {
     // SAFETY: the object is live, for its callback is running.
     let Some(state) = (unsafe { State::of(ssl.as_ptr()) }) else { return Err(Asked::Nowhere) };
-    match mem::take(&mut *state.asking()) {
+    let asking = mem::take(&mut *state.asking());
+    match asking {
         Asking::Answered(answer) => Ok(answer),
         asking @ (Asking::Asked(_) | Asking::Polled) => {
             *state.asking() = asking;

@@ -1,6 +1,6 @@
 //! What one poll of a [`TlsStream`] does, for the traits of each world.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Write};
 use std::task::{Context, Poll};
 
 use super::wakers::Side;
@@ -22,7 +22,7 @@ impl<S, I: PollIo<S>> TlsStream<S, I> {
         task: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_with(Side::Reader, task, |connected| connected.read(buf))
+        self.poll_with(Side::Reader, task, |connected| io::Read::read(connected, buf))
     }
 
     pub(crate) fn poll_write_now(&mut self, task: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
