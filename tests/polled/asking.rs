@@ -21,7 +21,7 @@ async fn side(handshake: Handshake<DuplexStream>) -> Side {
 }
 
 async fn shake(client: SslContext, server: SslContext) -> (Side, Side) {
-    let (left, right) = tokio::io::duplex(700);
+    let (left, right) = tokio::io::duplex(10_000);
     let (connector, acceptor) = (TlsConnector::new(client), TlsAcceptor::new(server));
     tokio::join!(side(connector.connect("localhost", left)), side(acceptor.accept(right)))
 }

@@ -1,8 +1,8 @@
 use libssl::tokio::{TlsAcceptor, TlsConnector};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{bytes, connected, once, polled, versions};
-use crate::common::{client_context, server_context};
+use super::{bytes, connected, once, polled, versions, without_tickets};
+use crate::common::{client_context, server_builder, server_context};
 
 /// A write that is dropped at any point has taken nothing, and what is written next, other data, is what comes.
 #[tokio::test]
@@ -70,7 +70,8 @@ async fn a_cancelled_read_loses_nothing() {
 async fn a_handshake_goes_on_where_it_was_left() {
     for times in 0..60 {
         let (left, right) = tokio::io::duplex(50);
-        let server = tokio::spawn(TlsAcceptor::new(server_context()).accept(right));
+        let acceptor = TlsAcceptor::new(without_tickets(server_builder()).build());
+        let server = tokio::spawn(acceptor.accept(right));
         let mut client = TlsConnector::new(client_context()).connect("localhost", left);
 
         let early = polled(&mut client, times).await;

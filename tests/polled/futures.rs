@@ -7,7 +7,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use libssl::futures_io::{TlsAcceptor, TlsConnector, TlsStream};
 use libssl::{ErrorKind, VerifyError};
 
-use crate::common::{Duplex, client_context, duplex, identity, pki, server_context};
+use crate::common::{Duplex, client_context, duplex, identity, pki, server_builder};
 
 /// The tests' pipe with the traits of `futures-io`. It wakes its task always, which is polled again anyway.
 struct Pipe(Duplex);
@@ -106,7 +106,8 @@ fn data_goes_both_ways_over_streams_of_futures_io() {
         let (mut left, mut right) = duplex();
         left.set_room(room);
         right.set_room(room);
-        let (connector, acceptor) = (TlsConnector::new(client_context()), TlsAcceptor::new(server_context()));
+        let server = super::without_tickets(server_builder()).build();
+        let (connector, acceptor) = (TlsConnector::new(client_context()), TlsAcceptor::new(server));
         let connect = connector.connect("localhost", Pipe(left));
         let (client, server) = both(connect, acceptor.accept(Pipe(right)));
         let (mut client, mut server) = (client.expect("a server"), server.expect("a client"));

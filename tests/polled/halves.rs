@@ -86,7 +86,7 @@ fn update_keys(stream: &Pipe) {
     assert_eq!(unsafe { openssl_sys_ext::SSL_key_update(stream.ssl().as_ptr(), 1) }, 1);
 }
 
-/// While a client's write waits for room, its server changes keys, asks it to do the same, and sends tickets. The client
+/// While a client's write waits for room, its server changes keys and asks it to do the same, or sends a ticket. The client
 /// reads all of that, and its write goes out whole.
 #[tokio::test]
 async fn keys_and_tickets_change_while_a_write_is_pending() {
@@ -96,9 +96,13 @@ async fn keys_and_tickets_change_while_a_write_is_pending() {
         let taken = polled(client.write(&first), times).await.expect("it is kept").expect("it is kept");
         assert!(client.has_pending_write());
 
-        update_keys(&server);
-        // SAFETY: as above.
-        assert_eq!(unsafe { openssl_sys_ext::SSL_new_session_ticket(server.ssl().as_ptr()) }, 1);
+        // libssl says one thing at a time.
+        if times % 2 == 0 {
+            update_keys(&server);
+        } else {
+            // SAFETY: as above.
+            assert_eq!(unsafe { openssl_sys_ext::SSL_new_session_ticket(server.ssl().as_ptr()) }, 1);
+        }
         let news = bytes(5, 2000);
         let (mut heard, mut received) = (vec![0; 2000], vec![0; taken]);
         let tell = async {

@@ -30,11 +30,18 @@ fn only(mut builder: SslContextBuilder, version: libssl::ProtocolVersion) -> Ssl
     builder.build()
 }
 
+/// A server that sends no tickets: over a small pipe it would wait for a client to read them, which has nothing to read yet.
+fn without_tickets(server: SslContextBuilder) -> SslContextBuilder {
+    // SAFETY: the context is live, and nobody else has it.
+    assert_eq!(unsafe { openssl_sys::SSL_CTX_set_num_tickets(server.as_ptr(), 0) }, 1);
+    server
+}
+
 /// A client and a server that are connected over a pipe that holds `room` bytes each way.
 async fn connected(version: libssl::ProtocolVersion, room: usize) -> (Pipe, Pipe) {
     let (left, right) = tokio::io::duplex(room);
     let connector = TlsConnector::new(only(client_builder(), version));
-    let acceptor = TlsAcceptor::new(only(server_builder(), version));
+    let acceptor = TlsAcceptor::new(only(without_tickets(server_builder()), version));
     let (client, server) = tokio::join!(connector.connect("localhost", left), acceptor.accept(right));
     (client.expect("a connected client"), server.expect("a connected server"))
 }
