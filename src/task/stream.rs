@@ -49,7 +49,6 @@ impl<S, I: PollIo<S>> TlsStream<S, I> {
     /// Shakes hands as a client, with an object that the caller prepared. [`Ssl::connect`] tells what it must be.
     ///
     /// C: [`SSL_connect(3)`](https://docs.openssl.org/master/man3/SSL_connect/)
-    #[doc(alias = "SSL_connect")]
     pub fn connect(ssl: Ssl, stream: S) -> Handshake<S, I> {
         Handshake::new(Role::Client, Ok(ssl), stream)
     }
@@ -57,7 +56,6 @@ impl<S, I: PollIo<S>> TlsStream<S, I> {
     /// Shakes hands as a server, with an object that the caller prepared.
     ///
     /// C: [`SSL_accept(3)`](https://docs.openssl.org/master/man3/SSL_accept/)
-    #[doc(alias = "SSL_accept")]
     pub fn accept(ssl: Ssl, stream: S) -> Handshake<S, I> {
         Handshake::new(Role::Server, Ok(ssl), stream)
     }
@@ -96,7 +94,6 @@ impl<S, I: PollIo<S>> TlsStream<S, I> {
     /// # Errors
     ///
     /// As there.
-    #[doc(alias = "SSL_verify_client_post_handshake")]
     pub fn verify_client_post_handshake(&mut self) -> Result<(), Error> {
         self.connected.verify_client_post_handshake()
     }
