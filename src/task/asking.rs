@@ -112,8 +112,6 @@ impl SslContextBuilderRef {
     /// # Errors
     ///
     /// As [`set_cert_cb`](Self::set_cert_cb).
-    ///
-    /// C: [`SSL_CTX_set_cert_cb(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_cert_cb/)
     pub fn set_async_cert_cb<F, Fut, A>(&mut self, callback: F) -> Result<(), Error>
     where
         F: Fn(&CertificateView<'_>) -> Fut + Send + Sync + 'static,
@@ -139,8 +137,6 @@ impl SslContextBuilderRef {
     /// # Errors
     ///
     /// As [`set_client_hello_cb`](Self::set_client_hello_cb).
-    ///
-    /// C: [`SSL_CTX_set_client_hello_cb(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_client_hello_cb/)
     pub fn set_async_client_hello_cb<F, Fut, A>(&mut self, callback: F) -> Result<(), Error>
     where
         F: Fn(&ClientHello<'_>) -> Fut + Send + Sync + 'static,
@@ -169,8 +165,6 @@ impl SslContextBuilderRef {
     /// # Errors
     ///
     /// As [`set_cert_verify_callback`](Self::set_cert_verify_callback).
-    ///
-    /// C: [`SSL_set_retry_verify(3)`](https://docs.openssl.org/master/man3/SSL_set_retry_verify/)
     pub fn set_async_cert_verify_callback<F, Fut>(&mut self, callback: F) -> Result<(), Error>
     where
         F: Fn(&PeerChainView<'_>) -> Fut + Send + Sync + 'static,

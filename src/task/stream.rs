@@ -47,15 +47,11 @@ enum Closing {
 
 impl<S, I: PollIo<S>> TlsStream<S, I> {
     /// Shakes hands as a client, with an object that the caller prepared. [`Ssl::connect`] tells what it must be.
-    ///
-    /// C: [`SSL_connect(3)`](https://docs.openssl.org/master/man3/SSL_connect/)
     pub fn connect(ssl: Ssl, stream: S) -> Handshake<S, I> {
         Handshake::new(Role::Client, Ok(ssl), stream)
     }
 
     /// Shakes hands as a server, with an object that the caller prepared.
-    ///
-    /// C: [`SSL_accept(3)`](https://docs.openssl.org/master/man3/SSL_accept/)
     pub fn accept(ssl: Ssl, stream: S) -> Handshake<S, I> {
         Handshake::new(Role::Server, Ok(ssl), stream)
     }
