@@ -2,6 +2,8 @@
 
 mod buffers;
 mod crossing;
+#[cfg(feature = "tokio")]
+mod polled;
 mod post_handshake;
 mod sendfile;
 
@@ -120,7 +122,7 @@ impl<C: Channel> Connected<C> {
     #[doc(alias = "SSL_peek_ex")]
     #[doc(alias = "SSL_peek")]
     pub fn peek(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.receive(buf, SslRef::peek)
+        self.receive(|ssl| ssl.peek(buf))
     }
 
     /// Ends the connection cleanly: sends close_notify, and waits for the peer's if called again.
@@ -278,11 +280,7 @@ impl<C: Channel> Connected<C> {
         }
     }
 
-    fn receive(
-        &mut self,
-        buf: &mut [u8],
-        read: impl FnOnce(&mut SslRef, &mut [u8]) -> Result<usize, SslError>,
-    ) -> io::Result<usize> {
+    fn receive(&mut self, read: impl FnOnce(&mut SslRef) -> Result<usize, SslError>) -> io::Result<usize> {
         self.want = None;
         // In a renegotiation a write waits for the peer's handshake, and would take the peer's data for a breach of
         // protocol: then the read goes first.
@@ -290,7 +288,7 @@ impl<C: Channel> Connected<C> {
         if !read_first {
             self.finish_write_or_leave_it()?;
         }
-        match read(&mut self.link.ssl, buf) {
+        match read(&mut self.link.ssl) {
             Ok(read) => Ok(read),
             Err(error) if error.is_zero_return() => Ok(0),
             Err(error) => {
@@ -380,7 +378,7 @@ impl<C: Channel> Connected<C> {
 
 impl<C: Channel> Read for Connected<C> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.receive(buf, SslRef::read)
+        self.receive(|ssl| ssl.read(buf))
     }
 }
 

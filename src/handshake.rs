@@ -252,6 +252,19 @@ impl<C: Channel> Handshake<C> {
         HandshakeFailure { error, ssl, channel }
     }
 
+    /// The error of a handshake that nothing will ever wake.
+    #[cfg(any(feature = "tokio", feature = "futures-io"))]
+    pub(crate) fn waits_in_vain(&self, want: Option<Want>) -> Error {
+        let call = self.call.name();
+        match (crate::bio::take_suspension(self.ssl()), want) {
+            (Some(error), Some(Want::Read | Want::Write)) => {
+                Error::new(ErrorKind::Io, call).with_transport(Some(error))
+            }
+            (_, Some(want)) => SslError::new(ErrorCode::Want(want), -1, 0, None).into_error(call),
+            (_, None) => Error::new(ErrorKind::Unspecified, call),
+        }
+    }
+
     fn fail(self, error: SslError) -> HandshakeFailure<C> {
         let error = error.into_error(self.call.name());
         let (ssl, channel) = self.into_parts();

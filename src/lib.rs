@@ -45,6 +45,7 @@
 //! | [`handshake`], [`connected`] | the typestates |
 //! | [`early`] | early data (0-RTT), apart from what is confirmed |
 //! | [`poll`] | waiting for what does not block |
+//! | `tokio`, `futures_io`, `hyper` | by the features of these names: connections that are polled, and an HTTP client's |
 //! | [`error`] | [`Error`], [`SslError`], the error stack |
 //! | [`x509`] | certificates, keys, revocation lists and stores, as far as TLS needs them |
 //! | [`ocsp`] | asking whether a certificate is revoked, and judging the answer |
@@ -70,8 +71,12 @@ pub mod early;
 pub mod error;
 pub mod ex_data;
 pub mod ffi;
+#[cfg(feature = "futures-io")]
+pub mod futures_io;
 pub mod guide;
 pub mod handshake;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 #[cfg(feature = "openssl")]
 mod interop;
 pub mod library;
@@ -79,6 +84,10 @@ pub mod ocsp;
 pub mod poll;
 pub mod session;
 pub mod ssl;
+#[cfg(any(feature = "tokio", feature = "futures-io"))]
+pub mod task;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 pub mod x509;
 
 pub use bio::Channel;

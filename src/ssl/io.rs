@@ -61,6 +61,21 @@ impl SslRef {
         Ok(read.min(buf.len()))
     }
 
+    /// Reads as [`read`](Self::read) does, into memory that need not be initialised: so many bytes of it are, afterwards.
+    #[cfg(feature = "tokio")]
+    #[inline]
+    pub(crate) fn read_uninit(&mut self, buf: &mut [std::mem::MaybeUninit<u8>]) -> Result<usize, SslError> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let mut read = 0;
+        self.call("SSL_read_ex", Phase::Data, |ssl| {
+            // SAFETY: as in `read`; C never reads the buffer.
+            unsafe { sys::SSL_read_ex(ssl, buf.as_mut_ptr().cast(), buf.len(), &raw mut read) }
+        })?;
+        Ok(read.min(buf.len()))
+    }
+
     /// Reads as [`read`](Self::read) does, and leaves the bytes for the next read.
     ///
     /// # Errors

@@ -81,6 +81,9 @@ pub(crate) struct State {
     /// The callbacks of the context that the object was made from: they stay when the context is switched.
     pub(crate) context: Option<Arc<Callbacks>>,
     callbacks: Mutex<SslCallbacks>,
+    /// What a callback asked that takes its time.
+    #[cfg(any(feature = "tokio", feature = "futures-io"))]
+    asking: Mutex<crate::task::Asking>,
 }
 
 impl State {
@@ -444,6 +447,12 @@ impl State {
 
     pub(crate) fn take_ocsp_refusal(&self) -> Option<OcspRefusal> {
         lock(&self.ocsp_refusal).take()
+    }
+
+    /// What a callback asked. Never call anything of the user's under the guard.
+    #[cfg(any(feature = "tokio", feature = "futures-io"))]
+    pub(crate) fn asking(&self) -> MutexGuard<'_, crate::task::Asking> {
+        lock(&self.asking)
     }
 
     /// The object's own callbacks. Clone what is to be called out of the guard: never call under it.

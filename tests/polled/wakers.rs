@@ -1,0 +1,127 @@
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use libssl::ProtocolVersion;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use super::{Pipe, connected};
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Bell {
+    fn rings(&self) -> usize {
+        self.0.swap(0, Ordering::Relaxed)
+    }
+}
+
+fn read(stream: &mut Pipe, bell: &Arc<Bell>, buf: &mut [u8]) -> Poll<std::io::Result<usize>> {
+    let waker = Waker::from(Arc::clone(bell));
+    let mut buf = ReadBuf::new(buf);
+    Pin::new(stream)
+        .poll_read(&mut Context::from_waker(&waker), &mut buf)
+        .map(|read| read.map(|()| buf.filled().len()))
+}
+
+fn write(stream: &mut Pipe, bell: &Arc<Bell>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+    let waker = Waker::from(Arc::clone(bell));
+    Pin::new(stream).poll_write(&mut Context::from_waker(&waker), buf)
+}
+
+/// As often as a task polls, its waker is kept once, by the connection and by the stream.
+#[tokio::test]
+async fn a_tasks_waker_is_cloned_once() {
+    let (mut client, _server) = connected(ProtocolVersion::TLS1_2, 10_000).await;
+    let bell = Arc::new(Bell::default());
+    assert!(read(&mut client, &bell, &mut [0]).is_pending());
+    let after_one = Arc::strong_count(&bell);
+    for _ in 0..100 {
+        assert!(read(&mut client, &bell, &mut [0]).is_pending());
+    }
+    assert_eq!(Arc::strong_count(&bell), after_one);
+    assert!(after_one <= 3);
+}
+
+/// The last task that polled is the one that is woken.
+#[tokio::test]
+async fn a_stream_may_move_to_another_task() {
+    let (mut client, mut server) = connected(ProtocolVersion::TLS1_2, 10_000).await;
+    let (first, second) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+    assert!(read(&mut client, &first, &mut [0]).is_pending());
+    assert!(read(&mut client, &second, &mut [0]).is_pending());
+    server.write_all(b"x").await.expect("room");
+    assert_eq!((first.rings(), second.rings() > 0), (0, true));
+    assert!(matches!(read(&mut client, &second, &mut [0]), Poll::Ready(Ok(1))));
+}
+
+/// A reader that sends what a writer left behind does not take the writer's place in the stream's memory.
+#[tokio::test]
+async fn a_reader_and_a_writer_that_wait_for_room_are_both_woken() {
+    let (mut client, mut server) = connected(ProtocolVersion::TLS1_2, 100).await;
+    let (reader, writer) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+    // Taken and kept; then there is no room for more.
+    assert!(matches!(write(&mut client, &writer, &[1; 5000]), Poll::Ready(Ok(5000))));
+    assert!(write(&mut client, &writer, &[2; 10]).is_pending());
+    // It tries to send the rest as well.
+    assert!(read(&mut client, &reader, &mut [0]).is_pending());
+    reader.rings();
+    writer.rings();
+
+    let mut buf = [0; 10_000];
+    assert!(once_ready(server.read(&mut buf)).is_none());
+
+    assert!(reader.rings() > 0 && writer.rings() > 0);
+}
+
+/// What one side finishes for the other one is told to it: here all that a writer waited for.
+#[tokio::test]
+async fn a_writer_whose_rest_the_reader_sent_is_woken() {
+    let (mut client, mut server) = connected(ProtocolVersion::TLS1_2, 100).await;
+    let (reader, writer) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+    assert!(matches!(write(&mut client, &writer, &[1; 200]), Poll::Ready(Ok(200))));
+    assert!(write(&mut client, &writer, &[2; 10]).is_pending());
+    let mut woken = false;
+    while client.has_pending_write() {
+        if woken {
+            assert!(write(&mut client, &writer, &[2; 10]).is_pending());
+        }
+        let _ = once_ready(server.read(&mut [0; 1000]));
+        writer.rings();
+        // Only the reader goes on.
+        assert!(read(&mut client, &reader, &mut [0]).is_pending());
+        woken = writer.rings() > 0;
+    }
+    assert!(woken);
+    assert!(matches!(write(&mut client, &writer, &[2; 10]), Poll::Ready(Ok(10))));
+}
+
+/// A connection that dies under one side's hands is not waited for by the other.
+#[tokio::test]
+async fn a_failure_of_the_writer_wakes_the_reader() {
+    let (mut client, server) = connected(ProtocolVersion::TLS1_2, 100).await;
+    let (reader, writer) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+    assert!(read(&mut client, &reader, &mut [0]).is_pending());
+    drop(server);
+    reader.rings();
+    assert!(matches!(write(&mut client, &writer, &[1; 200]), Poll::Ready(Err(_))));
+    assert!(reader.rings() > 0);
+    assert!(matches!(read(&mut client, &reader, &mut [0]), Poll::Ready(Err(_))));
+}
+
+/// What a future gives when it is polled once, by nobody.
+fn once_ready<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
