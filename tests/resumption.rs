@@ -3,6 +3,7 @@
 
 mod commands;
 mod common;
+mod mirror;
 #[path = "resumption/world.rs"]
 mod world;
 

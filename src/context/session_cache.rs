@@ -105,15 +105,15 @@ impl SslContextRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if OpenSSL cannot allocate; [`ErrorKind::InvalidInput`] for a session of a client that verified
-    /// its server.
+    /// [`ErrorKind::Refused`] if OpenSSL cannot allocate; [`ErrorKind::InvalidInput`] for a session of a client of this
+    /// crate's.
     ///
     /// C: [`SSL_CTX_add_session(3)`](https://docs.openssl.org/master/man3/SSL_CTX_add_session/)
     #[doc(alias = "SSL_CTX_add_session")]
     pub fn add_session(&self, session: &SslSessionRef) -> Result<(), Error> {
         const CALL: &str = "SSL_CTX_add_session";
         // SAFETY: the session is live, and nobody changes it.
-        if unsafe { record::of(session.as_ptr()) }.is_some() {
+        if unsafe { record::of(session.as_ptr()) }.is_clients() {
             let detail = "the session is a client's: its server could come back as a client, and be taken for verified";
             return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
         }

@@ -218,10 +218,10 @@ fn keep(callbacks: &Callbacks, ssl: &SslRef, session: &SslSession) {
     // SAFETY: the object is live.
     let (server, state) = unsafe { (ext::SSL_is_server(ssl.as_ptr()) == 1, State::of(ssl.as_ptr())) };
     // SAFETY: the session is live, and nobody changes it.
-    let terms = unsafe { record::of(session.as_ptr()) };
+    let terms = unsafe { record::of(session.as_ptr()) }.terms();
     let (Some(state), Some(terms), false) = (state, terms, server) else { return };
     // A session that was resumed unchecked has other terms than its connection, or none.
-    if state.session_terms().is_some_and(|noted| noted.are_same(&terms)) {
+    if ssl.session_terms().flatten().is_some_and(|noted| noted.are_same(&terms)) {
         // A copy, for the closure may give its own to C, which writes to it.
         let copy = if callbacks.sessions.new.is_some() { session.dup() } else { Ok(session.clone()) };
         if let (Some(key), Ok(copy)) = (terms.key(&state.resumption_label()), copy) {
@@ -250,8 +250,8 @@ unsafe extern "C" fn get_session(
         // C does not look, and would go on with the secret of another client. It writes to what it gets.
         // A client's own session is no client's to resume.
         // SAFETY: the session is live, and nobody changes it.
-        let is_servers = unsafe { record::of(session.as_ptr()) }.is_none();
-        if session.id() == id && is_servers { session.dup().ok() } else { None }
+        let is_clients = unsafe { record::of(session.as_ptr()) }.is_clients();
+        if session.id() == id && !is_clients { session.dup().ok() } else { None }
     });
     session.flatten().map_or(ptr::null_mut(), SslSession::into_ptr)
 }

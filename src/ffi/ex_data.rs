@@ -229,6 +229,7 @@ pub(crate) unsafe extern "C" fn forget_on_dup(
 pub(crate) trait SharedValue: Clone + 'static {}
 
 impl<T: ?Sized + 'static> SharedValue for std::sync::Arc<T> {}
+impl<T: SharedValue> SharedValue for Option<T> {}
 
 unsafe extern "C" fn share_on_dup<T: SharedValue>(
     _to: *mut sys::CRYPTO_EX_DATA,

@@ -256,7 +256,7 @@ impl SslSessionRef {
     pub fn to_builder(&self) -> Result<SslSessionBuilder, Error> {
         let copy = self.dup()?;
         // SAFETY: the session is live, and nobody else has it.
-        unsafe { record::forget(copy.as_ptr()) }?;
+        unsafe { record::note(copy.as_ptr(), record::Origin::Unknown) }?;
         Ok(SslSessionBuilder(copy))
     }
 }

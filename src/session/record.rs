@@ -17,7 +17,8 @@ use crate::ssl::SslRef;
 use crate::ssl::state::State;
 use crate::x509::{VerifyFlags, X509, X509Purpose};
 
-static SLOT: Slot<sys::SSL_SESSION, Arc<Terms>> = Slot::shared();
+/// Only clients' sessions have it: the terms, or none where nobody knows them.
+static SLOT: Slot<sys::SSL_SESSION, Option<Arc<Terms>>> = Slot::shared();
 
 /// All that decides whom a client takes for its peer, and whom its peer takes for it. A session may stand for a handshake
 /// under terms that are the same.
@@ -128,34 +129,59 @@ pub(crate) fn lasts(session: &SslSessionRef, ssl: &SslRef) -> bool {
     is_valid && is_there && !has_mail
 }
 
-/// The terms of a session, where this crate saw how it was made.
+/// What is known of how a session was made.
+pub(crate) enum Origin {
+    /// By C, by a server, or out of bytes.
+    Unknown,
+    /// By a client's handshake of this crate's, which verified nobody, or by terms that were not noted.
+    Unverified,
+    /// By one that verified its peer by these terms.
+    Verified(Arc<Terms>),
+}
+
+impl Origin {
+    /// The terms that it was verified by.
+    pub(crate) fn terms(self) -> Option<Arc<Terms>> {
+        match self {
+            Self::Verified(terms) => Some(terms),
+            Self::Unknown | Self::Unverified => None,
+        }
+    }
+
+    /// Whether it is known to be a client's.
+    pub(crate) fn is_clients(&self) -> bool {
+        !matches!(self, Self::Unknown)
+    }
+}
+
+/// How a session was made.
 ///
 /// # Safety
 ///
-/// `session` is live, and nobody changes its terms during the call.
-pub(crate) unsafe fn of(session: *const sys::SSL_SESSION) -> Option<Arc<Terms>> {
+/// `session` is live, and nobody changes what is noted of it during the call.
+pub(crate) unsafe fn of(session: *const sys::SSL_SESSION) -> Origin {
     // SAFETY: by this function's contract.
-    unsafe { SLOT.get(session) }.cloned()
+    match unsafe { SLOT.get(session) } {
+        None => Origin::Unknown,
+        Some(None) => Origin::Unverified,
+        Some(Some(terms)) => Origin::Verified(terms.clone()),
+    }
 }
 
-/// Notes the terms of a session.
+/// Notes how a session was made.
 ///
 /// # Safety
 ///
 /// `session` is live, and nobody else has it.
-pub(crate) unsafe fn note(session: *mut sys::SSL_SESSION, terms: Arc<Terms>) -> Result<(), Error> {
+pub(crate) unsafe fn note(session: *mut sys::SSL_SESSION, origin: Origin) -> Result<(), Error> {
     // SAFETY: by this function's contract.
-    unsafe { SLOT.set(session, Box::new(terms)) }
-}
-
-/// Forgets the terms of a session.
-///
-/// # Safety
-///
-/// `session` is live, and nobody else has it.
-pub(crate) unsafe fn forget(session: *mut sys::SSL_SESSION) -> Result<(), Error> {
-    // SAFETY: by this function's contract.
-    unsafe { SLOT.clear(session) }
+    unsafe {
+        match origin {
+            Origin::Unknown => SLOT.clear(session),
+            Origin::Unverified => SLOT.set(session, Box::new(None)),
+            Origin::Verified(terms) => SLOT.set(session, Box::new(Some(terms))),
+        }
+    }
 }
 
 /// A store that is only held so that no other gets its address.

@@ -116,6 +116,9 @@ impl SslRef {
             if guarded && phase != Phase::Shutdown {
                 self.vouch(name).map_err(SslError::refused)?;
             }
+            if phase.shakes_hands() {
+                self.end_session();
+            }
             return Ok(outcome.ret);
         }
         Err(self.failure(name, phase, &outcome))

@@ -124,13 +124,18 @@ impl SslRef {
     }
 
     fn last_handshake(&self) -> Vouched {
+        Vouched { finished: self.peer_finished_message(), expected: self.expected() }
+    }
+
+    /// The peer's Finished of the last handshake: no other has the same.
+    pub(super) fn peer_finished_message(&self) -> Vec<u8> {
         let mut finished = vec![0; 64];
         // SAFETY: the object is live; C writes so many bytes at most, and says how many there are.
         let len = unsafe {
             sys::SSL_get_peer_finished(self.as_ptr(), finished.as_mut_ptr().cast(), finished.len())
         };
         finished.truncate(len);
-        Vouched { finished, expected: self.expected() }
+        finished
     }
 
     /// Whether what C verified, by settings that nobody here saw, is what is to be verified now.
@@ -170,7 +175,7 @@ impl SslRef {
         if server || self.progress().0 {
             return Ok(());
         }
-        let renegotiations = self.renegotiations();
+        let (renegotiations, reused) = (self.renegotiations(), self.session_reused());
         let state = State::of_mut(self)?;
         let again = state.is_vouched();
         if again && state.renegotiations().is_none_or(|seen| Some(seen) == renegotiations) {
@@ -179,6 +184,8 @@ impl SslRef {
         // A renegotiated peer is to be verified as the first one was, or, where that was not at all, by what C found.
         let pledge = if again { state.pledge().flatten().map(Some) } else { state.pledge() };
         let seen = if again { pledge.is_some() } else { state.saw_beginning() };
+        // Whom a session of C's stands for, was verified elsewhere.
+        let seen = seen && !(reused && state.is_session_theirs());
         let (any_name, lent) = (state.accepts_any_name(), state.is_lent());
         let (names, expected) = (self.expected_names(), self.expected());
         let verifies = self.verifies_peer();

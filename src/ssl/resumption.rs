@@ -9,7 +9,7 @@ use super::object::set_session;
 use super::state::State;
 use super::{Role, SslRef};
 use crate::error::Error;
-use crate::session::record::{self, Terms};
+use crate::session::record::{self, Origin, Terms};
 use crate::session::{SslSession, SslSessionRef};
 
 /// How the session of an object came there.
@@ -34,21 +34,32 @@ impl SslRef {
         let verifies = !server && self.verify_mode().contains(crate::context::SslVerifyMode::PEER);
         let terms = verifies.then(|| Arc::new(Terms::of(self)));
         let state = State::of_mut(self)?;
-        let chosen = state.begin_session(terms.clone());
+        let chosen = state.begin_session(!server, terms.clone());
         let Some(terms) = terms else { return Ok(()) };
         // SAFETY: the object is live, and lends its session (get0), or NULL.
         let session = unsafe { ext::SSL_get_session(self.as_ptr()) };
         if session.is_null() {
             return self.offer_kept(&terms);
         }
-        if chosen != Chosen::Checked {
-            return Ok(());
-        }
-        // SAFETY: live, and a copy that nobody else has.
-        let fits = unsafe { record::of(session) }.is_none_or(|made| {
-            // SAFETY: as above, for the call.
-            made.are_same(&terms) && record::lasts(unsafe { SslSessionRef::from_ptr(session) }, self)
-        });
+        let state = State::of_mut(self)?;
+        let demands = state.demands_name();
+        // SAFETY: live, and nobody changes what is noted of it.
+        let fits = match (chosen, unsafe { record::of(session) }) {
+            (Chosen::Unchecked, _) => true,
+            (Chosen::Checked, Origin::Unknown) => !demands,
+            // Set by C, or by a handshake before. Where a name is demanded, the peer is judged after the handshake, and must
+            // not get data before.
+            (Chosen::No, Origin::Unknown) => {
+                state.set_session_theirs();
+                !(demands && call == "SSL_write_early_data")
+            }
+            (Chosen::No, _) if !demands => true,
+            (_, Origin::Unverified) => false,
+            (_, Origin::Verified(made)) => {
+                // SAFETY: live, for the call.
+                made.are_same(&terms) && record::lasts(unsafe { SslSessionRef::from_ptr(session) }, self)
+            }
+        };
         if fits {
             return Ok(());
         }
@@ -92,20 +103,41 @@ impl SslRef {
     ) -> Result<SslSession, Error> {
         // SAFETY: live by this function's contract.
         let copy = unsafe { crate::session::dup(session) }?;
-        // SAFETY: the object is live.
-        let noted = unsafe { State::of(self.as_ptr()) }.and_then(State::session_terms);
         // What was resumed has the terms that it was made by, if any.
         if self.session_reused() || self.in_before() {
             return Ok(copy);
         }
+        let origin = match self.session_terms() {
+            None => Origin::Unknown,
+            Some(Some(noted)) if finished && noted.are_same(&Terms::of(self)) => Origin::Verified(noted),
+            Some(_) => Origin::Unverified,
+        };
         // SAFETY: the copy is live, and nobody else has it.
-        unsafe {
-            match noted.filter(|noted| finished && noted.are_same(&Terms::of(self))) {
-                Some(terms) => record::note(copy.as_ptr(), terms)?,
-                None => record::forget(copy.as_ptr())?,
-            }
-        }
+        unsafe { record::note(copy.as_ptr(), origin) }?;
         Ok(copy)
+    }
+
+    /// By which terms the last handshake of a client verified, if that is known: what a renegotiation verified is not noted.
+    /// `None` where C made it.
+    pub(crate) fn session_terms(&self) -> Option<Option<Arc<Terms>>> {
+        // SAFETY: the object is live, and the call only reads it.
+        let (state, again) =
+            unsafe { (State::of(self.as_ptr()), ext::SSL_total_renegotiations(self.as_ptr()) > 0) };
+        let state = state?;
+        if again && state.has_begun_session() {
+            return Some(None);
+        }
+        state.session_terms(|| self.peer_finished_message())
+    }
+
+    /// After a call that may have ended the handshake.
+    pub(super) fn end_session(&self) {
+        // SAFETY: the object is live, and the call only reads it.
+        let (state, done) =
+            unsafe { (State::of(self.as_ptr()), sys::SSL_is_init_finished(self.as_ptr()) == 1) };
+        if let (Some(state), true) = (state, done) {
+            state.end_session(|| self.peer_finished_message());
+        }
     }
 
     /// Takes the session of a handshake that failed out of the cache: perhaps it is to blame.

@@ -58,8 +58,9 @@ impl SslRef {
     ///
     /// A session counts under the terms that it was made by: the same names, roots, verify mode and flags, security level,
     /// pins, callbacks that judge the peer, demands of stapling, and certificate of the client. Where the peer is verified
-    /// and these are not what they were, the handshake makes a new session instead, as it does where the server refuses.
-    /// What C made, or what was read from bytes, comes without terms: C's rules hold for it, which have none.
+    /// and these are not what they were, or nobody was verified then, the handshake makes a new session instead, as it does
+    /// where the server refuses. What C made, or what was read from bytes, comes without terms: C's rules hold for it, which
+    /// have none. What OpenSSL does not tell of verify parameters, their trust setting and policies, is not compared.
     ///
     /// # Errors
     ///
@@ -71,7 +72,7 @@ impl SslRef {
     #[doc(alias = "SSL_set_session")]
     pub fn set_session(&mut self, session: &SslSessionRef) -> Result<(), Error> {
         // SAFETY: the session is live, and nobody changes it.
-        if self.demands_name() && unsafe { record::of(session.as_ptr()) }.is_none() {
+        if self.demands_name() && unsafe { record::of(session.as_ptr()) }.terms().is_none() {
             let detail = "nobody knows what the session was verified by";
             return Err(Error::new(ErrorKind::InvalidInput, SET).with_detail(detail));
         }

@@ -1,5 +1,7 @@
 //! What this crate knows about one SSL object, kept in the object's ex_data, for objects that C made too.
 
+mod session;
+
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,11 +10,10 @@ use openssl_sys as sys;
 use super::SslRef;
 use super::callbacks::SslCallbacks;
 use super::guard::{Pledge, Vouched};
-use super::resumption::Chosen;
 use crate::context::{Callbacks, SslContext, SslContextRef};
 use crate::error::{Error, ErrorKind, ErrorStack, OcspRefusal, VerifyFailure};
 use crate::ffi::ex_data::Slot;
-use crate::session::record::Terms;
+use session::Began;
 
 static SLOT: Slot<sys::SSL, State> = Slot::new();
 
@@ -68,10 +69,12 @@ pub(crate) struct State {
     late: AtomicBool,
     /// The verify parameters were lent for writing since that was noted.
     lent: AtomicBool,
+    /// The session that was offered is C's: nobody here knows what it was verified by.
+    session_theirs: AtomicBool,
     /// How the session that is to be offered came here, as a number.
     chosen: AtomicU8,
-    /// By which terms the handshake that began last verifies, where it does.
-    terms: Mutex<Option<Arc<Terms>>>,
+    /// The client's handshake that began last here.
+    began: Mutex<Option<Began>>,
     /// The session that a server took out of a ticket: its address, to compare.
     opened: AtomicUsize,
     /// What tells the object's peer from others of the same name.
@@ -160,6 +163,7 @@ impl State {
         if !self.is_vouched() {
             self.late.store(true, Ordering::Relaxed);
         }
+        self.give_up_session();
     }
 
     /// C has used the object, or will: it may clear it and shake hands anew.
@@ -313,51 +317,6 @@ impl State {
         self.reads_early.store(reads, Ordering::Relaxed);
     }
 
-    /// Remembers how the session that is to be offered came here.
-    pub(super) fn choose_session(&self, chosen: Chosen) {
-        self.chosen.store(chosen as u8, Ordering::Relaxed);
-    }
-
-    /// Whether the session that is to be offered was chosen for the handshake that comes.
-    pub(super) fn chose_session(&self) -> bool {
-        self.chosen.load(Ordering::Relaxed) != Chosen::No as u8
-    }
-
-    /// A handshake begins that verifies by these terms. How the session came here that it offers; the next handshake is
-    /// not to take it for chosen.
-    pub(super) fn begin_session(&self, terms: Option<Arc<Terms>>) -> Chosen {
-        let earlier = std::mem::replace(&mut *lock(&self.terms), terms);
-        drop(earlier);
-        match self.chosen.swap(Chosen::No as u8, Ordering::Relaxed) {
-            1 => Chosen::Checked,
-            2 => Chosen::Unchecked,
-            _ => Chosen::No,
-        }
-    }
-
-    /// Notes the session that was in a ticket.
-    pub(crate) fn set_opened(&self, session: *const sys::SSL_SESSION) {
-        self.opened.store(session as usize, Ordering::Relaxed);
-    }
-
-    /// Whether that session came out of a ticket, so that no other connection has it.
-    pub(crate) fn has_opened(&self, session: *const sys::SSL_SESSION) -> bool {
-        self.opened.load(Ordering::Relaxed) == session as usize
-    }
-
-    /// By which terms the handshake that began last verifies.
-    pub(crate) fn session_terms(&self) -> Option<Arc<Terms>> {
-        lock(&self.terms).clone()
-    }
-
-    pub(crate) fn resumption_label(&self) -> String {
-        lock(&self.resumption_label).clone()
-    }
-
-    pub(super) fn set_resumption_label(&self, label: &str) {
-        label.clone_into(&mut lock(&self.resumption_label));
-    }
-
     /// The number of renegotiations that are vouched for; `None` where there cannot be any.
     #[inline]
     pub(super) fn renegotiations(&self) -> Option<u32> {
@@ -400,8 +359,7 @@ impl State {
         self.writing.store(false, Ordering::Relaxed);
         self.reads_early.store(false, Ordering::Relaxed);
         *lock(&self.pledge) = None;
-        let terms = lock(&self.terms).take();
-        drop(terms);
+        self.forget_session();
         *lock(&self.story) = None;
         *lock(&self.refusal) = None;
         *lock(&self.ocsp_refusal) = None;

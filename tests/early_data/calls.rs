@@ -239,6 +239,21 @@ fn a_session_of_another_name_sends_no_early_data() {
     assert!(two.client.in_before());
 }
 
+/// Whom a session of C's stands for is known after the handshake, which is too late for early data.
+#[test]
+fn a_session_that_c_sets_sends_no_early_data_where_a_name_is_demanded() {
+    let scene = Scene::new();
+    let session = SslSession::from_der(&scene.session().to_der().unwrap()).unwrap();
+    let client = client_ssl(&scene.client);
+    // SAFETY: both are live, and nobody else uses them; the object takes a reference of its own.
+    assert_eq!(unsafe { openssl_sys::SSL_set_session(client.as_ptr(), session.as_ptr()) }, 1);
+    let (left, right) = duplex();
+    let mut two = Two::over(client, left, scene.server(), right);
+    let error = two.client.write_early_data(DATA).unwrap_err();
+    assert_eq!(error.error().unwrap().kind(), ErrorKind::NotReady, "{error:?}");
+    assert!(two.client.in_before());
+}
+
 #[test]
 fn an_object_may_allow_replays_for_itself() {
     let scene = Scene::new();

@@ -5,10 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use libssl::bio::Existing;
 use libssl::{Connected, Error, ErrorKind, Handshake, Role, Ssl, SslContext, SslRef, VerifyError};
 use openssl_sys as sys;
+use openssl_sys_ext as ext;
 
-use crate::common::{client_builder, identity, pki};
+use crate::common::{client_builder, client_ssl, identity, pki, resuming_client_builder};
 use crate::support::{VERSIONS, Version};
-use crate::world::{Under, Wire, c_reads_all, c_shakes, made_by_c, wire};
+use crate::world::{Under, Wire, c_reads_all, c_shakes, equip_anew, made_by_c, wire};
 
 /// A client of C's, of a context of ours, before its handshake with a server of `localhost`.
 struct World {
@@ -55,6 +56,36 @@ impl World {
     fn take(&self) -> Ssl {
         // SAFETY: the object is live, with the reference of this world, which gives it up.
         unsafe { Ssl::from_ptr(self.client) }
+    }
+
+    /// C clears the client, which then meets another server.
+    fn meet(&mut self, server: &SslContext) {
+        let (server, server_end) = made_by_c(server, Role::Server, Under::Pair(17_000));
+        // SAFETY: both objects are live, and nobody else's; the old server's reference is this world's.
+        unsafe {
+            assert_eq!(ext::SSL_clear(self.client), 1);
+            assert_eq!(sys::SSL_set_session(self.client, std::ptr::null_mut()), 1);
+            sys::SSL_free(self.server);
+        }
+        self.server = server;
+        self.wire = wire(equip_anew(self.client), server_end);
+    }
+
+    /// Rust makes the whole handshake, with a server of this name.
+    fn connect(&mut self, name: &str) -> Result<Connected<Existing>, Error> {
+        let mut ssl = self.take();
+        ssl.set_server_name(name)?;
+        let mut progress = ssl.connect(Existing);
+        loop {
+            let handshake = match progress {
+                Ok(connected) => return Ok(connected),
+                Err(error) => error.into_handshake()?,
+            };
+            self.wire.move_all();
+            c_shakes(self.server);
+            self.wire.move_all();
+            progress = handshake.resume();
+        }
     }
 
     /// Rust takes over what is connected.
@@ -236,7 +267,7 @@ fn a_session_that_c_resumes_must_be_of_the_name_that_is_set() {
         first.c_makes(4);
         assert_eq!(c_reads_all(first.client).1, sys::SSL_ERROR_WANT_READ);
         // SAFETY: the object is live; the session's reference is this test's (get1).
-        let session = unsafe { openssl_sys_ext::SSL_get1_session(first.client) };
+        let session = unsafe { ext::SSL_get1_session(first.client) };
         // What C made spoils its session when it is freed without a shutdown.
         let mut kept = Vec::new();
         for (name, fits) in [(c"localhost", true), (c"example.org", false)] {
@@ -254,5 +285,59 @@ fn a_session_that_c_resumes_must_be_of_the_name_that_is_set() {
         // SAFETY: this test's reference.
         unsafe { sys::SSL_SESSION_free(session) };
         drop(first.take());
+    }
+}
+
+/// The same where the handshake is ours, and only the session is C's.
+#[test]
+fn a_session_that_c_sets_must_be_of_the_name_that_is_set() {
+    for version in VERSIONS {
+        let context = only(version, client_builder());
+        let server = only(version, SslContext::server(&identity(&pki().other_name)).unwrap());
+        let mut first = World::of(&context, &server);
+        first.set_host(c"other.example");
+        first.c_makes(4);
+        assert_eq!(c_reads_all(first.client).1, sys::SSL_ERROR_WANT_READ);
+        let mut kept = Vec::new();
+        for (name, fits) in [("other.example", true), ("bank.example", false)] {
+            let mut world = World::of(&context, &server);
+            // SAFETY: both objects are live; the second takes a reference of its own to the session (get0).
+            let set = unsafe { sys::SSL_set_session(world.client, sys::SSL_get_session(first.client)) };
+            assert_eq!(set, 1);
+            let result = world.connect(name);
+            match &result {
+                Ok(connected) => assert!(fits && connected.ssl().session_reused(), "{version:?}: {name}"),
+                Err(error) => {
+                    assert!(!fits, "{version:?}: {error}");
+                    assert_eq!(error.kind(), ErrorKind::Verification(VerifyError::HOSTNAME_MISMATCH));
+                }
+            }
+            kept.push(result);
+        }
+        drop(first.take());
+    }
+}
+
+/// What C did not verify, on an object that had verified its peer here before, is not taken for verified.
+#[test]
+fn a_session_that_c_made_on_an_object_of_ours_is_not_one_of_ours() {
+    for version in VERSIONS {
+        let context = only(version, resuming_client_builder());
+        let mut world = World::of(&context, &only_server(version));
+        let ssl = world.connect("localhost").unwrap().into_ssl().unwrap();
+        assert_eq!(ssl.into_ptr(), world.client);
+        let kept = context.client_session_cache().unwrap();
+        kept.clear();
+        world.meet(&only(version, SslContext::server(&identity(&pki().unknown_issuer)).unwrap()));
+        world.set_verify(sys::SSL_VERIFY_NONE);
+        world.c_makes(4).set_verify(sys::SSL_VERIFY_PEER);
+        assert_eq!(c_reads_all(world.client).1, sys::SSL_ERROR_WANT_READ);
+
+        let session = world.take().session().unwrap().unwrap();
+
+        assert!(session.is_resumable());
+        assert!(kept.is_empty(), "{version:?}");
+        let set = client_ssl(&context).set_session(&session);
+        assert_eq!(set.unwrap_err().kind(), ErrorKind::InvalidInput, "{version:?}");
     }
 }

@@ -58,6 +58,11 @@ impl Drop for End {
     }
 }
 
+/// Gives an object that had a BIO pair another one.
+pub fn equip_anew(ssl: *mut sys::SSL) -> Wired {
+    Wired(equip(ssl, Under::Pair(17_000)))
+}
+
 /// What moves bytes between the two objects.
 pub struct Wire {
     ends: [End; 2],

@@ -1,11 +1,11 @@
 use std::io::{self, Write};
 
-use libssl::context::{ProtocolVersion, SslOptions};
-use libssl::{Alert, Connected, ErrorKind, SslRef, Want};
+use libssl::context::{ProtocolVersion, SslMethod, SslOptions, SslVerifyMode, TrustAnchors};
+use libssl::{Alert, Connected, ErrorKind, Ssl, SslContext, SslRef, Want};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use crate::common::{self, Duplex};
+use crate::common::{self, Duplex, duplex};
 use crate::mirror::Two;
 use crate::support::{Version, assert_works, inner, read_all, read_now};
 
@@ -267,4 +267,31 @@ fn the_mirror_counts_as_c_does() {
     }
     assert_eq!(stories[0], stories[1]);
     assert_eq!(stories[0].last().unwrap()[0], [0, 0, 2, 1]);
+}
+
+/// What a renegotiation verified may be something else than the handshake before did.
+#[test]
+fn the_session_of_a_renegotiation_does_not_count_for_verified() {
+    let mut builder = SslContext::builder(SslMethod::tls_client()).unwrap();
+    builder.trust(TrustAnchors::Pem(common::pki().ca_pem.as_bytes())).unwrap();
+    builder.set_verify(SslVerifyMode::PEER).unwrap();
+    let mut theirs = Version::Tls12.server_builder();
+    theirs.set_options(SslOptions::NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
+    let (context, theirs) = (builder.build(), theirs.build());
+    let (mut client, mut server) = common::connected(&context, &theirs);
+    let before = client.ssl().session().unwrap().unwrap();
+    server.renegotiate().unwrap();
+    server.do_handshake().unwrap();
+    settle(&mut client, &mut server);
+    assert_eq!(client.ssl().total_renegotiations(), 1);
+    let after = client.ssl().session().unwrap().unwrap();
+
+    for (session, counts) in [(before, true), (after, false)] {
+        let mut ssl = common::client_ssl(&context);
+        ssl.set_session(&session).unwrap();
+        let (left, right) = duplex();
+        let mut again = Two::over(ssl, left, Ssl::new(&theirs).unwrap(), right);
+        again.shake();
+        assert_eq!(again.client.session_reused(), counts);
+    }
 }

@@ -8,6 +8,7 @@ use libssl::x509::{VerifyFlags, X509, X509Store, X509StoreBuilder};
 use libssl::{ErrorKind, HandshakeError, ProtocolVersion, Ssl, SslContext, SslContextBuilder};
 
 use crate::common::*;
+use crate::mirror::Two;
 use crate::world::*;
 
 /// A change to a client, and its name.
@@ -160,6 +161,72 @@ fn a_context_with_the_rules_of_c_takes_sessions_without_terms() {
         let mut ssl = Ssl::new(&client).unwrap();
         ssl.set_session(&SslSession::from_der(&session.to_der().unwrap()).unwrap()).unwrap();
         assert!(Met::with(ssl, &server).reused(), "{version:?}");
+    }
+}
+
+/// A context of C's own rules, but that it verifies its peer.
+fn verifying(version: ProtocolVersion) -> SslContext {
+    let mut builder = only(SslContext::builder(libssl::SslMethod::tls_client()).unwrap(), version);
+    builder.trust(TrustAnchors::Store(&SHARED)).unwrap();
+    builder.set_verify(SslVerifyMode::PEER).unwrap();
+    builder.build()
+}
+
+#[test]
+fn a_session_that_verified_nobody_is_not_resumed_where_somebody_is_verified() {
+    for version in VERSIONS {
+        let (client, server) = (verifying(version), server_of(version));
+        let mut careless = client_ssl(&client);
+        careless.danger_set_verify_none();
+        let session = Met::with(careless, &server).client.ssl().session().unwrap().unwrap();
+
+        let mut ssl = client_ssl(&client);
+        ssl.set_session(&session).unwrap();
+        assert!(!Met::with(ssl, &server).reused(), "{version:?}");
+
+        let mut careless = client_ssl(&client);
+        careless.danger_set_verify_none();
+        careless.set_session(&session).unwrap();
+        assert!(Met::with(careless, &server).reused(), "{version:?}: nobody is verified");
+    }
+}
+
+/// In the layer that mirrors C, a read shakes hands too.
+#[test]
+fn a_handshake_that_a_read_begins_offers_what_fits() {
+    for version in VERSIONS {
+        let (client, server) = (verifying(version), server_of(version));
+        let session = Met::by(&client, &server).client.ssl().session().unwrap().unwrap();
+        for fits in [true, false] {
+            let mut ssl = client_ssl(&client);
+            ssl.set_session(&session).unwrap();
+            ssl.set_connect_state();
+            if !fits {
+                ssl.add_verify_host("example.org").unwrap();
+            }
+            let (left, right) = duplex();
+            let mut two = Two::over(ssl, left, Ssl::new(&server).unwrap(), right);
+            while !two.client.is_init_finished() || !two.server.is_init_finished() {
+                assert!(two.client.read(&mut [0]).unwrap_err().want().is_some());
+                let _ = two.accept();
+            }
+            assert_eq!(two.client.session_reused(), fits, "{version:?}");
+        }
+    }
+}
+
+#[test]
+fn what_c_sets_in_place_of_a_session_is_not_resumed_unverified() {
+    for version in VERSIONS {
+        let (client, server) = (client_of(version), server_of(version));
+        let verified = Met::by(&client, &server).client.ssl().session().unwrap().unwrap();
+        let of_bytes = SslSession::from_der(&verified.to_der().unwrap()).unwrap();
+        client.client_session_cache().unwrap().clear();
+        let mut ssl = client_ssl(&client);
+        ssl.set_session(&verified).unwrap();
+        // SAFETY: both are live, and nobody else uses them; the object takes a reference of its own.
+        assert_eq!(unsafe { openssl_sys::SSL_set_session(ssl.as_ptr(), of_bytes.as_ptr()) }, 1);
+        assert!(!Met::with(ssl, &server).reused(), "{version:?}");
     }
 }
 

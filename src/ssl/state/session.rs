@@ -1,0 +1,107 @@
+//! Which session an object is to offer, and what is known of the one that it makes.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use openssl_sys as sys;
+
+use super::{State, lock};
+use crate::session::record::Terms;
+use crate::ssl::resumption::Chosen;
+
+/// A client's handshake that this crate saw the beginning of.
+pub(super) struct Began {
+    /// By what it verifies, if it does.
+    terms: Option<Arc<Terms>>,
+    /// The peer's Finished, once it was seen to end.
+    finished: Option<Vec<u8>>,
+}
+
+impl State {
+    /// Remembers how the session that is to be offered came here.
+    pub(in crate::ssl) fn choose_session(&self, chosen: Chosen) {
+        self.chosen.store(chosen as u8, Ordering::Relaxed);
+    }
+
+    /// Whether the session that is to be offered was chosen for the handshake that comes.
+    pub(in crate::ssl) fn chose_session(&self) -> bool {
+        self.chosen.load(Ordering::Relaxed) != Chosen::No as u8
+    }
+
+    /// A handshake begins; a client's verifies by these terms, or nobody. How the session came here that it offers; the next
+    /// handshake is not to take it for chosen.
+    pub(in crate::ssl) fn begin_session(&self, client: bool, terms: Option<Arc<Terms>>) -> Chosen {
+        let began = client.then_some(Began { terms, finished: None });
+        let earlier = std::mem::replace(&mut *lock(&self.began), began);
+        drop(earlier);
+        self.session_theirs.store(false, Ordering::Relaxed);
+        match self.chosen.swap(Chosen::No as u8, Ordering::Relaxed) {
+            1 => Chosen::Checked,
+            2 => Chosen::Unchecked,
+            _ => Chosen::No,
+        }
+    }
+
+    /// Whether the session that the handshake offered is one of which nobody here knows what it was verified by.
+    pub(in crate::ssl) fn is_session_theirs(&self) -> bool {
+        self.session_theirs.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::ssl) fn set_session_theirs(&self) {
+        self.session_theirs.store(true, Ordering::Relaxed);
+    }
+
+    /// C has a part in what is under way.
+    pub(super) fn give_up_session(&self) {
+        let under_way = lock(&self.began).take_if(|began| began.finished.is_none());
+        drop(under_way);
+    }
+
+    /// The object starts anew.
+    pub(super) fn forget_session(&self) {
+        let began = lock(&self.began).take();
+        drop(began);
+    }
+
+    /// Whether a client's handshake began here, whatever came after it.
+    pub(in crate::ssl) fn has_begun_session(&self) -> bool {
+        lock(&self.began).is_some()
+    }
+
+    /// The handshake has ended that began here, if it was under way: by what it is known again later.
+    pub(in crate::ssl) fn end_session(&self, finished: impl FnOnce() -> Vec<u8>) {
+        if let Some(began) = lock(&self.began).as_mut().filter(|began| began.finished.is_none()) {
+            began.finished = Some(finished());
+        }
+    }
+
+    /// By which terms the client's handshake verified, if any, that has this Finished of the peer's, or is under way. `None`
+    /// if it did not begin here.
+    pub(in crate::ssl) fn session_terms(
+        &self,
+        finished: impl FnOnce() -> Vec<u8>,
+    ) -> Option<Option<Arc<Terms>>> {
+        let began = lock(&self.began);
+        let began = began.as_ref()?;
+        let is_last = began.finished.as_ref().is_none_or(|seen| *seen == finished());
+        is_last.then(|| began.terms.clone())
+    }
+
+    /// Notes the session that was in a ticket.
+    pub(crate) fn set_opened(&self, session: *const sys::SSL_SESSION) {
+        self.opened.store(session as usize, Ordering::Relaxed);
+    }
+
+    /// Whether that session came out of a ticket, so that no other connection has it.
+    pub(crate) fn has_opened(&self, session: *const sys::SSL_SESSION) -> bool {
+        self.opened.load(Ordering::Relaxed) == session as usize
+    }
+
+    pub(crate) fn resumption_label(&self) -> String {
+        lock(&self.resumption_label).clone()
+    }
+
+    pub(in crate::ssl) fn set_resumption_label(&self, label: &str) {
+        label.clone_into(&mut lock(&self.resumption_label));
+    }
+}
