@@ -34,6 +34,8 @@ impl SslRef {
         let verifies = !server && self.verify_mode().contains(crate::context::SslVerifyMode::PEER);
         let terms = verifies.then(|| Arc::new(Terms::of(self)));
         let state = State::of_mut(self)?;
+        #[cfg(any(feature = "tokio", feature = "futures-io"))]
+        state.forget_question();
         let chosen = state.begin_session(!server, terms.clone());
         let Some(terms) = terms else { return Ok(()) };
         // SAFETY: the object is live, and lends its session (get0), or NULL.

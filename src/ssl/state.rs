@@ -413,6 +413,14 @@ impl State {
         lock(&self.asking)
     }
 
+    /// A handshake begins: what the one before asked was not about it.
+    #[cfg(any(feature = "tokio", feature = "futures-io"))]
+    pub(super) fn forget_question(&self) {
+        let earlier = std::mem::take(&mut *self.asking());
+        // It is the user's, and dropped without the lock.
+        drop(earlier);
+    }
+
     /// The object's own callbacks. Clone what is to be called out of the guard: never call under it.
     pub(crate) fn callbacks(&self) -> MutexGuard<'_, SslCallbacks> {
         lock(&self.callbacks)

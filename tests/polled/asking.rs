@@ -222,6 +222,33 @@ async fn a_question_is_dropped_with_its_handshake() {
     connect.await.expect("a task").expect_err("nobody is there any more");
 }
 
+/// The verdict about one server is not that about the next one, though the object is the same.
+#[tokio::test]
+async fn a_question_is_asked_anew_in_the_next_handshake_of_its_object() {
+    for version in versions() {
+        let asked: Arc<AtomicUsize> = Arc::default();
+        let client = only(client_that_asks(true, &asked), version);
+        let (left, right) = tokio::io::duplex(10_000);
+        let first = tokio::spawn(side(TlsAcceptor::new(server_context()).accept(right)));
+        let mut connect = TlsConnector::new(client).connect("localhost", left);
+        while asked.load(Ordering::Relaxed) == 0 {
+            assert!(polled(&mut connect, 1).await.is_none(), "the verdict takes time");
+        }
+        let failure = connect.give_up(std::io::ErrorKind::TimedOut.into()).expect("it was under way");
+        let mut ssl = failure.into_parts().ssl.expect("an object");
+        first.await.expect("a task").expect_err("a cut");
+        ssl.clear().expect("another beginning");
+
+        let (left, right) = tokio::io::duplex(10_000);
+        let accept = TlsAcceptor::new(server_context()).accept(right);
+        let (client, server) = tokio::join!(side(Pipe::connect(ssl, left)), side(accept));
+
+        client.expect("a good server");
+        server.expect("a client");
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+    }
+}
+
 /// The panic of a question goes on in the task that waits for the answer.
 #[tokio::test]
 async fn a_question_that_panics_ends_its_handshake() {
