@@ -56,6 +56,28 @@ impl BioRef {
     #[doc(alias = "BIO_do_connect_retry")]
     pub fn do_connect_retry(&mut self, timeout: Option<Duration>, nap: Duration) -> Result<(), Error> {
         const CALL: &str = "BIO_do_connect_retry";
+        let Some(connect) = self.find_type_mut(BioType::CONNECT) else {
+            return self.retry_connecting(timeout, nap);
+        };
+        // C resets the whole chain for whatever error is one of a connection's, whoever raised it.
+        connect.retry_connecting(timeout, nap)?;
+        let until = timeout.and_then(|timeout| SystemTime::now().checked_add(timeout));
+        loop {
+            match self.do_connect() {
+                Ok(()) => return Ok(()),
+                Err(BioError::Retry(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let near = near(until.unwrap_or_else(|| SystemTime::now() + FAR));
+            if !self.wait(near, nap)? && until == Some(near) {
+                return Err(timed_out(CALL));
+            }
+        }
+    }
+
+    fn retry_connecting(&mut self, timeout: Option<Duration>, nap: Duration) -> Result<(), Error> {
+        const CALL: &str = "BIO_do_connect_retry";
+        self.settle(CALL)?;
         self.await_connection(CALL, timeout)?;
         let nap = c_int::try_from(nap.as_millis()).unwrap_or(c_int::MAX);
         let mut left = timeout;
@@ -136,6 +158,12 @@ impl SendBio {
         // that were checked.
         unsafe { chain::take_behind(accept).map(|accepted| Self::new_unchecked(accepted)) }
     }
+}
+
+pub(super) fn timed_out(call: &'static str) -> Error {
+    error::clear();
+    error::raise(ext::ERR_LIB_BIO, ext::BIO_R_CONNECT_TIMEOUT, call, "");
+    Error::from_queue(call).with_kind(ErrorKind::Io)
 }
 
 /// How far C can look ahead: it counts the milliseconds in an `int`.

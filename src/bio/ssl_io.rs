@@ -8,10 +8,10 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::descriptor::disown_lost_socket;
-use super::handle::BioRef;
 use super::object::{BioRetry, RetryReason, flush};
 use super::ssl::{SslBio, SslBioRef, done, enter};
-use crate::error::{self, Error, ErrorKind, ErrorStack, Reason, SslError};
+use super::ssl_end as end;
+use crate::error::{self, Error, ErrorKind, ErrorStack, Reason, SslError, Want};
 use crate::ffi::strings;
 use crate::ssl::{Phase, ShutdownResult, ShutdownState, SslRef, State};
 
@@ -245,14 +245,14 @@ impl SslBioRef {
         const CALL: &str = "BIO_reset";
         let (_, ssl) = self.parts()?;
         self.transport().map_or(Ok(()), |transport| transport.may_reset(CALL))?;
-        let (top, dead) = (self.as_ptr(), self.ssl()?.is_poisoned());
+        let top = self.as_ptr();
         // SAFETY: the object is live.
         unsafe { State::of(ssl) }.map(|state| state.missed().take());
         error::clear();
         // SAFETY: the chain and its object are live and borrowed for writing.
         let cleared = unsafe {
             let quiet = ext::SSL_get_quiet_shutdown(ssl);
-            if dead {
+            if end::must_be_silent(ssl) {
                 ext::SSL_set_quiet_shutdown(ssl, 1);
             }
             // C's answer is that of the last BIO, of which some say 0 and some 1 where all went well.
@@ -285,10 +285,6 @@ impl SslBioRef {
         call: impl FnOnce(*mut sys::BIO) -> c_int,
     ) -> Result<c_int, SslError> {
         let top = self.as_ptr();
-        if let Some(transport) = self.transport_mut() {
-            transport.settle();
-        }
-        let connecting = self.transport().is_some_and(BioRef::is_connecting);
         let ssl: &mut SslRef = self.ssl_mut().map_err(SslError::refused)?;
         // A filter may write in a read, too.
         ssl.keep_write_buffer();
@@ -300,13 +296,7 @@ impl SslBioRef {
             |_| {
                 // The flags of an earlier call must not stand for this one, where it does not get far.
                 // SAFETY: the chain is live and borrowed for writing.
-                unsafe {
-                    sys::BIO_clear_retry_flags(top);
-                    if connecting {
-                        BioRetry::special(RetryReason::CONNECT).put(top);
-                        return -1;
-                    }
-                }
+                unsafe { sys::BIO_clear_retry_flags(top) };
                 let ret = call(top);
                 // SAFETY: as above.
                 unsafe { disown_lost_socket(top) };
@@ -329,8 +319,10 @@ impl SslBioRef {
                 }
             },
         );
-        if let (Err(error), Some(transport)) = (&moved, self.transport_mut()) {
-            error.error().into_iter().for_each(|error| transport.forget_refused(error.stack()));
+        if matches!(&moved, Err(error) if error.want() == Some(Want::Connect)) {
+            // Also where C was not asked.
+            // SAFETY: the chain is live and borrowed for writing.
+            unsafe { BioRetry::special(RetryReason::CONNECT).put(top) };
         }
         let moved = moved?;
         match unsupported {

@@ -10,7 +10,7 @@ use super::{SslRef, StatusType};
 use crate::bio;
 use crate::error::{
     self, Alert, Error, ErrorCode, ErrorKind, ErrorStack, OcspRefusal, Reason, SslError, VerifyError,
-    VerifyFailure,
+    VerifyFailure, Want,
 };
 use crate::ffi::{errno, panics, strings};
 
@@ -56,8 +56,14 @@ impl SslRef {
         if phase.writes() {
             self.keep_write_buffer();
         }
-        // SAFETY: the object is live and has both BIOs, without which 3.x would read NULL here.
-        self.call_judged(name, phase, call, |ssl, ret| unsafe { sys::SSL_get_error(ssl, ret) })
+        // SAFETY: the object is live and has both BIOs, without which 3.x would read NULL here. They are nobody else's.
+        self.call_judged(name, phase, call, |ssl, ret| unsafe {
+            let code = sys::SSL_get_error(ssl, ret);
+            if !error::is_empty() {
+                bios(ssl).into_iter().for_each(|bio| bio::disown_lost_socket(bio));
+            }
+            code
+        })
     }
 
     /// As [`call`](Self::call), for a call that reaches the object through something else: `judge` says what
@@ -134,13 +140,19 @@ impl SslRef {
         }
         // SAFETY: the object is live, and so is its state.
         let guarded = unsafe { State::of(ssl) }.is_some_and(|state| self.is_guarded(state, phase));
-        // SAFETY: the object is live; get0.
-        let bios = unsafe { (sys::SSL_get_rbio(ssl), sys::SSL_get_wbio(ssl)) };
-        if bios.0.is_null() || bios.1.is_null() {
+        // SAFETY: the object is live.
+        let [rbio, wbio] = unsafe { bios(ssl) };
+        if rbio.is_null() || wbio.is_null() {
             return Err(SslError::refused(Error::new(ErrorKind::NoTransport, name)));
         }
         if guarded {
             self.admit(name, phase).map_err(SslError::refused)?;
+        }
+        for bio in [rbio, wbio].into_iter().take(1 + usize::from(wbio != rbio)) {
+            // SAFETY: live as long as the object, which is borrowed for writing.
+            if !unsafe { bio::may_carry(bio, name) }.map_err(SslError::refused)? {
+                return Err(SslError::new(ErrorCode::Want(Want::Connect), -1, 0, None));
+            }
         }
         Ok((guarded, writing))
     }
@@ -175,8 +187,6 @@ impl SslRef {
     #[cold]
     fn diagnose(&mut self, name: &'static str, phase: Phase, outcome: &Outcome, code: ErrorCode) -> SslError {
         let &Outcome { ret, errno, .. } = outcome;
-        // SAFETY: the object is live and borrowed for writing, and so are its BIOs.
-        unsafe { bio::disown_lost_socket(sys::SSL_get_rbio(self.as_ptr())) };
         let stack = ErrorStack::drain();
         let suspended = matches!(code, ErrorCode::Want(_));
         let error = if suspended {
@@ -197,6 +207,10 @@ impl SslRef {
                 .with_outcome(ret, code, errno)
         };
         let error = if suspended { error.with_outcome(ret, code, errno) } else { error };
+        // SAFETY: the object is live and borrowed for writing, and so are its BIOs.
+        unsafe {
+            bios(self.as_ptr()).into_iter().for_each(|bio| bio::forget_refused(bio, error.stack()));
+        }
         let fatal = match code {
             ErrorCode::Want(_) => false,
             ErrorCode::ZeroReturn => phase == Phase::Handshake,
@@ -276,6 +290,16 @@ impl SslRef {
         error::clear();
         names
     }
+}
+
+/// The BIOs that an object reads from and writes to, NULL where it has none.
+///
+/// # Safety
+///
+/// `ssl` is live.
+unsafe fn bios(ssl: *mut sys::SSL) -> [*mut sys::BIO; 2] {
+    // SAFETY: by this function's contract; get0.
+    unsafe { [sys::SSL_get_rbio(ssl), sys::SSL_get_wbio(ssl)] }
 }
 
 const CERTIFICATE_VERIFY_FAILED: c_int = 134;

@@ -218,6 +218,7 @@ impl State {
     pub(super) fn begin(&self, pledge: Pledge) -> bool {
         self.vouched.store(false, Ordering::Relaxed);
         *lock(&self.pledge) = Some(pledge);
+        *lock(&self.missed) = None;
         self.late.store(false, Ordering::Relaxed);
         self.lent.store(false, Ordering::Relaxed);
         self.used.swap(true, Ordering::Relaxed)
@@ -316,6 +317,7 @@ impl State {
         self.vouched.store(false, Ordering::Relaxed);
         self.writing.store(false, Ordering::Relaxed);
         *lock(&self.pledge) = None;
+        *lock(&self.missed) = None;
         *lock(&self.story) = None;
         *lock(&self.refusal) = None;
         *lock(&self.ocsp_refusal) = None;
