@@ -56,7 +56,7 @@ impl SslBioRef {
     ) -> Result<(), SslError> {
         // C asks the next BIO why the call must wait.
         self.need_next(name)?;
-        self.io(name, Phase::Handshake, |bio| c_int::try_from(call(bio)).unwrap_or(-1)).map(drop)
+        self.io(name, Phase::Handshake(None), |bio| c_int::try_from(call(bio)).unwrap_or(-1)).map(drop)
     }
 
     /// Reads application data into `buf` and returns how many bytes there are. An empty buffer gives `Ok(0)`.
@@ -74,7 +74,8 @@ impl SslBioRef {
             return Ok(0);
         }
         let mut read = 0;
-        self.io("BIO_read_ex", Phase::Data, |bio| {
+        let phase = if self.is_filtered()? { Phase::FilteredRead } else { Phase::Data };
+        self.io("BIO_read_ex", phase, |bio| {
             // SAFETY: the chain is live; C writes at most `len` bytes to the buffer and their number to `read`.
             unsafe { ext::BIO_read_ex(bio, buf.as_mut_ptr().cast(), buf.len(), &raw mut read) }
         })?;
@@ -124,7 +125,8 @@ impl SslBioRef {
                 .with_detail("there is no room for a byte and a NUL");
             return Err(SslError::refused(error));
         }
-        let read = self.io(CALL, Phase::Data, |bio| {
+        let phase = if self.is_filtered()? { Phase::FilteredRead } else { Phase::Data };
+        let read = self.io(CALL, phase, |bio| {
             // SAFETY: the chain is live; C writes at most `size` bytes to the buffer.
             unsafe { ext::BIO_gets(bio, buf.as_mut_ptr().cast(), size) }
         })?;

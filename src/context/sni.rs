@@ -5,7 +5,6 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use foreign_types::ForeignTypeRef;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -178,7 +177,7 @@ pub(crate) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error>
     // libssl keeps pointers into the context that it leaves, whose last reference this may be.
     // SAFETY: the object is live, and the caller's to change: it is borrowed for writing, or C lent it to the callback, whose
     // view of it is exclusive.
-    State::of_mut(unsafe { ForeignTypeRef::from_ptr_mut(ssl.as_ptr()) })?.keep(present);
+    State::of_mut(unsafe { SslRef::lend_mut(ssl.as_ptr()) })?.keep(present);
     error::clear();
     // SAFETY: both are live; C takes a reference of its own to the context. The object is the caller's to change, as above.
     if unsafe { sys::SSL_set_SSL_CTX(ssl.as_ptr(), context.as_ptr()) }.is_null() {

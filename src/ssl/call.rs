@@ -6,7 +6,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::state::State;
-use super::{SslRef, StatusType};
+use super::{Role, SslRef, StatusType};
 use crate::bio;
 use crate::error::{
     self, Alert, Error, ErrorCode, ErrorKind, ErrorStack, OcspRefusal, Reason, SslError, VerifyError,
@@ -17,12 +17,15 @@ use crate::ffi::{errno, panics, strings};
 /// What kind of call it is: a close_notify ends a handshake, but only the reading half of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    Handshake,
+    /// With the role that the call itself gives an object without one.
+    Handshake(Option<Role>),
     Data,
     /// A write: libssl holds what it was given while that is suspended.
     Write,
-    /// A write that a filter may keep to itself: its success does not say that libssl holds nothing.
+    /// A write to a filter, or a read from one that may write for its own part: its success does not say that libssl holds
+    /// nothing.
     FilteredWrite,
+    FilteredRead,
     Shutdown,
 }
 
@@ -33,7 +36,15 @@ impl Phase {
     }
 
     fn writes(self) -> bool {
-        matches!(self, Self::Write | Self::FilteredWrite)
+        self == Self::Write || self.is_filtered()
+    }
+
+    fn is_handshake(self) -> bool {
+        matches!(self, Self::Handshake(_))
+    }
+
+    fn is_filtered(self) -> bool {
+        matches!(self, Self::FilteredWrite | Self::FilteredRead)
     }
 }
 
@@ -98,14 +109,14 @@ impl SslRef {
         );
         if outcome.ret > first_failure {
             error::clear();
-            if writing && phase == Phase::Write {
+            if (writing && phase == Phase::Write) || (phase.is_filtered() && self.holds_a_write()) {
                 // SAFETY: the object is live.
                 if let Some(state) = unsafe { State::of(ssl) } {
-                    state.set_writing(false);
+                    state.set_writing(phase.is_filtered());
                 }
             }
-            if guarded && phase == Phase::Handshake {
-                self.vouch(name).map_err(SslError::refused)?;
+            if guarded && phase != Phase::Shutdown {
+                self.vouch_now(name).map_err(SslError::refused)?;
             }
             return Ok(outcome.ret);
         }
@@ -134,9 +145,14 @@ impl SslRef {
                 }
             }
         }
-        let writing = state.is_writing();
+        let mut writing = state.is_writing();
+        // SAFETY: the object is live, and the call only reads it. One that was cleared holds nothing.
+        if writing && unsafe { ext::SSL_in_before(ssl) } == 1 {
+            state.set_writing(false);
+            writing = false;
+        }
         if state.judges_apart() {
-            self.name_sessions_apart(name).map_err(SslError::refused)?;
+            self.name_sessions_apart(phase).map_err(SslError::refused)?;
         }
         // SAFETY: the object is live, and so is its state.
         let guarded = unsafe { State::of(ssl) }.is_some_and(|state| self.is_guarded(state, phase));
@@ -161,14 +177,7 @@ impl SslRef {
     fn failure(&mut self, name: &'static str, phase: Phase, outcome: &Outcome) -> SslError {
         let code = ErrorCode::from_raw(outcome.code);
         let suspended = matches!(code, ErrorCode::Want(_));
-        // Where a handshake comes first, or a filter waits for its own, libssl was given nothing yet.
-        // SAFETY: the object is live, and the calls only read it.
-        let holds = suspended
-            && phase.writes()
-            && unsafe {
-                ext::SSL_in_init(self.as_ptr()) == 0 && ext::SSL_want(self.as_ptr()) == ext::SSL_WRITING
-            };
-        if holds {
+        if suspended && phase.writes() && self.holds_a_write() {
             if let Ok(state) = State::of_mut(self) {
                 state.set_writing(true);
             }
@@ -177,11 +186,17 @@ impl SslRef {
         let in_handshake = code == ErrorCode::ZeroReturn
             // SAFETY: the object is live, and the calls only read it.
             && unsafe { ext::SSL_in_init(self.as_ptr()) == 1 && ext::SSL_renegotiate_pending(self.as_ptr()) == 0 };
-        let phase = if in_handshake { Phase::Handshake } else { phase };
-        if (suspended || (code == ErrorCode::ZeroReturn && phase != Phase::Handshake)) && error::is_empty() {
+        let phase = if in_handshake { Phase::Handshake(None) } else { phase };
+        if (suspended || (code == ErrorCode::ZeroReturn && !phase.is_handshake())) && error::is_empty() {
             return SslError::new(code, outcome.ret, outcome.errno, None);
         }
         self.diagnose(name, phase, outcome, code)
+    }
+
+    /// Whether libssl holds what the last write gave it: not where a handshake comes first, or a filter waits for its own.
+    fn holds_a_write(&self) -> bool {
+        // SAFETY: the object is live, and the calls only read it.
+        unsafe { ext::SSL_in_init(self.as_ptr()) == 0 && ext::SSL_want(self.as_ptr()) == ext::SSL_WRITING }
     }
 
     #[cold]
@@ -213,7 +228,7 @@ impl SslRef {
         }
         let fatal = match code {
             ErrorCode::Want(_) => false,
-            ErrorCode::ZeroReturn => phase == Phase::Handshake,
+            ErrorCode::ZeroReturn => phase.is_handshake(),
             _ => !is_harmless(&error),
         };
         // SAFETY: the object is live.

@@ -1,5 +1,7 @@
 //! What a context that demands a verified name promises, whichever way its objects come to shake hands.
 
+use std::ffi::CStr;
+
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -36,10 +38,11 @@ impl SslRef {
     #[cold]
     pub(super) fn admit(&mut self, call: &'static str, phase: Phase) -> Result<(), Error> {
         self.recheck()?;
-        let server = match self.chosen_role() {
-            Some(role) => role == Role::Server,
-            None => call == "SSL_accept",
+        let role = match phase {
+            Phase::Handshake(role) => self.chosen_role().or(role),
+            _ => self.chosen_role(),
         };
+        let server = role == Some(Role::Server);
         // C may have made a client of it since.
         // SAFETY: the object is live, and the call only reads it.
         let server = server && unsafe { ext::SSL_is_server(self.as_ptr()) } == 1;
@@ -48,7 +51,10 @@ impl SslRef {
         }
         let (in_init, in_before) = self.progress();
         if phase.moves_data() {
-            if in_init && self.verifies_peer() {
+            // A read may go on with a renegotiation: what comes of it is judged before the bytes are handed out.
+            // SAFETY: the object is live.
+            let vouched = unsafe { State::of(self.as_ptr()) }.is_some_and(State::is_vouched);
+            if in_init && self.verifies_peer() && !(vouched && phase == Phase::Data) {
                 let detail = "the context demands a verified name: shake hands first";
                 return Err(Error::new(ErrorKind::NotReady, call).with_detail(detail));
             }
@@ -79,12 +85,19 @@ impl SslRef {
         Ok(())
     }
 
+    /// As [`vouch`](Self::vouch), after a call that may have been one of several, and others C's.
+    #[cold]
+    pub(super) fn vouch_now(&mut self, call: &'static str) -> Result<(), Error> {
+        self.recheck()?;
+        self.vouch(call)
+    }
+
     /// As [`vouch`](Self::vouch), of a handshake that C made.
     pub(crate) fn vouch_for_c(&mut self, call: &'static str) -> Result<(), Error> {
         self.recheck()?;
         // SAFETY: the object is live, and so is its state.
         let state = unsafe { State::of(self.as_ptr()) };
-        if state.is_some_and(|state| self.is_guarded(state, Phase::Handshake)) {
+        if state.is_some_and(|state| self.is_guarded(state, Phase::Handshake(None))) {
             self.vouch(call)
         } else {
             Ok(())
@@ -96,7 +109,7 @@ impl SslRef {
         State::of_mut(self)?;
         // SAFETY: the object is live, and so is its state.
         if let Some(state) = unsafe { State::of(self.as_ptr()) } {
-            state.recheck(|| self.last_handshake());
+            state.recheck(self.progress().0, || self.last_handshake());
         }
         Ok(())
     }
@@ -111,8 +124,9 @@ impl SslRef {
         Vouched { finished, expected: self.expected() }
     }
 
-    /// Whether what C verified, by settings that nobody here saw, is what is to be verified now.
-    fn judge_for_c(&self, call: &'static str, names: &[String]) -> Option<Error> {
+    /// Why what C verified, or what was verified when the session was made, by settings that nobody here saw, is not what
+    /// is to be verified now.
+    fn judge(&self, call: &'static str, expected: &[String]) -> Option<Error> {
         // SAFETY: the object is live.
         let callbacks = unsafe { State::of(self.as_ptr()) }.and_then(|state| state.context.as_ref());
         if callbacks.is_some_and(|callbacks| callbacks.may_overrule()) {
@@ -130,13 +144,16 @@ impl SslRef {
         let bears = |host| certificate.check_host_with(call, host, flags).is_ok_and(|name| name.is_some());
         let is_host = hosts.is_empty() || hosts.iter().any(|host| bears(host));
         let is_there = param.ip().is_none_or(|address| certificate.check_ip(address).unwrap_or(false));
+        let is_read = |address: &CStr| certificate.check_email(&address.to_string_lossy()).unwrap_or(false);
+        let is_read = param.email().is_none_or(is_read);
         error::clear();
-        let error = match (is_host, is_there) {
-            (true, true) => return None,
-            (false, _) => VerifyError::HOSTNAME_MISMATCH,
-            (true, false) => VerifyError::IP_ADDRESS_MISMATCH,
+        let error = match (is_host, is_there, is_read) {
+            (true, true, true) => return None,
+            (false, ..) => VerifyError::HOSTNAME_MISMATCH,
+            (true, false, _) => VerifyError::IP_ADDRESS_MISMATCH,
+            _ => VerifyError::EMAIL_MISMATCH,
         };
-        let detail = format!("C did not verify the name {}", names.join(", "));
+        let detail = format!("the certificate was not verified for {}", expected.join(", "));
         refuse(error).map(|refusal| refusal.with_detail(detail))
     }
 
@@ -165,10 +182,11 @@ impl SslRef {
             Some(Error::new(ErrorKind::NoServerName, call))
         } else if pledge.is_some_and(differs) {
             Some(changed(call))
-        } else if seen {
+        } else if seen && !(self.session_reused() && self.peer_certificate().is_some()) {
+            // Where a key of both sides stands for the peer, it has no certificate.
             None
         } else {
-            self.judge_for_c(call, &names)
+            self.judge(call, &expected)
         };
         let last = self.last_handshake();
         let state = State::of_mut(self)?;

@@ -39,7 +39,7 @@ mod want;
 
 use std::fmt;
 
-use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
+use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -63,21 +63,25 @@ pub(crate) use status::{staple, staple_all};
 
 use crate::context::SslContextRef;
 use crate::error::{Error, ErrorKind};
+use crate::ffi::crossing::crossing_type;
 pub(crate) use state::State;
 
 // `Send`: an SSL has no tie to a thread (SSL_MODE_ASYNC, which has one, has no safe setter), and the callbacks and
 // channels that this crate puts inside are `Send`. `Sync`: the methods on `&SslRef` only read, which C allows from
 // several threads as long as none writes, and writing takes `&mut`.
-foreign_type! {
+crossing_type! {
     /// An `SSL`: one connection, before, in or after its handshake.
     ///
     /// It is not `Clone`: two owners of one connection would break each other.
     ///
     /// C: [`SSL_new(3)`](https://docs.openssl.org/master/man3/SSL_new/)
     #[doc(alias = "SSL")]
-    pub unsafe type Ssl: Send + Sync {
+    pub unsafe type Ssl, SslRef: Send + Sync {
         type CType = sys::SSL;
         fn drop = free;
+        fn taken = pass;
+        fn given = pass;
+        fn lent = come_back;
     }
 }
 
@@ -98,7 +102,7 @@ impl Ssl {
             return Err(Error::from_queue("SSL_new"));
         }
         // SAFETY: not NULL, and the caller's own.
-        let mut ssl = unsafe { <Self as ForeignType>::from_ptr(ssl) };
+        let mut ssl = unsafe { Self::own(ssl) };
         ssl.complete("SSL_new", context)?;
         Ok(ssl)
     }
@@ -116,19 +120,14 @@ impl Ssl {
     /// `ssl` is a live `SSL` of which the caller owns one reference, and nobody else uses it while this crate does.
     /// What its BIOs and callbacks hold may be used and freed on whichever thread the object is moved to.
     /// `SSL_MODE_ASYNC` is not set on it. What a suspended write of C's was given stays as it is until that write is
-    /// finished. Nobody changes the settings of its context while it is used here, nor while a clone of what
+    /// finished. Where the kernel encrypts for it, its option `SSL_OP_ENABLE_KTLS` is still set. Nobody changes the settings of its context while it is used here, nor while a clone of what
     /// [`context`](SslRef::context) lends lives.
     ///
-    /// With OpenSSL 4.0, the names and addresses that it verifies were set on the object itself: C copies those of a context
-    /// into a new object without the NUL at their end, and here they are read up to that.
+    /// With OpenSSL 4.0, the names and addresses that it verifies were set on the object itself, and not copied into it, as
+    /// SSL_new, SSL_dup and SSL_set1_param do: C copies them without the NUL at their end, and here they are read up to that.
     pub unsafe fn from_ptr(ssl: *mut sys::SSL) -> Self {
         // SAFETY: by this function's contract.
-        unsafe {
-            if let Some(state) = State::of(ssl) {
-                state.set_theirs();
-            }
-            <Self as ForeignType>::from_ptr(ssl)
-        }
+        unsafe { ForeignType::from_ptr(ssl) }
     }
 
     /// Shares an `SSL` with C: takes one more reference, and leaves the caller's.
@@ -162,13 +161,7 @@ impl Ssl {
     /// Gives the object to C, with this reference and with the BIOs that it has. From now on it is C that decides about its
     /// session, which SSL_free(3) takes out of the cache unless SSL_shutdown(3) came first.
     pub fn into_ptr(self) -> *mut sys::SSL {
-        let ssl = self.as_ptr();
-        // SAFETY: the object is live.
-        if let Some(state) = unsafe { State::of(ssl) } {
-            state.set_theirs();
-        }
-        std::mem::forget(self);
-        ssl
+        ForeignType::into_ptr(self)
     }
 }
 
@@ -178,7 +171,8 @@ impl SslRef {
     /// # Safety
     ///
     /// `ssl` is live for `'a`, and nobody changes it for as long. What its BIOs and callbacks hold may be used on whichever
-    /// thread the reference is sent to. With OpenSSL 4.0, its names are as for [`Ssl::from_ptr`].
+    /// thread the reference is sent to. Nobody changes the settings of its context for as long, nor while a clone of what
+    /// [`context`](Self::context) lends lives. With OpenSSL 4.0, its names are as for [`Ssl::from_ptr`].
     pub unsafe fn from_ptr<'a>(ssl: *mut sys::SSL) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(ssl) }
@@ -189,14 +183,10 @@ impl SslRef {
     /// # Safety
     ///
     /// `ssl` is live for `'a`, and nobody else uses it for as long. What its BIOs and callbacks hold may be used on
-    /// whichever thread the reference is sent to. `SSL_MODE_ASYNC` is not set on it. What a suspended write of C's was
-    /// given stays as it is until that write is finished. With OpenSSL 4.0, its names are as for [`Ssl::from_ptr`].
+    /// whichever thread the reference is sent to. The rest as [`Ssl::from_ptr`].
     pub unsafe fn from_ptr_mut<'a>(ssl: *mut sys::SSL) -> &'a mut Self {
         // SAFETY: by this function's contract.
-        unsafe {
-            come_back(ssl);
-            <Self as ForeignTypeRef>::from_ptr_mut(ssl)
-        }
+        unsafe { ForeignTypeRef::from_ptr_mut(ssl) }
     }
 
     /// The pointer.
@@ -284,6 +274,18 @@ impl SslRef {
         unsafe { State::of(self.as_ptr()) }
             .filter(|state| state.is_poisoned())
             .map(|state| state.refuse(call))
+    }
+}
+
+/// The object passes between C and this crate, for good.
+///
+/// # Safety
+///
+/// `ssl` is live.
+pub(crate) unsafe fn pass(ssl: *mut sys::SSL) {
+    // SAFETY: by this function's contract.
+    if let Some(state) = unsafe { State::of(ssl) } {
+        state.set_theirs();
     }
 }
 

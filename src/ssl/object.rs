@@ -3,7 +3,6 @@
 use std::ffi::c_long;
 use std::ptr;
 
-use foreign_types::ForeignType;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -112,7 +111,7 @@ impl SslRef {
             return Err(Error::from_queue(DUP));
         }
         // SAFETY: not NULL, and the caller's own.
-        let mut copy = unsafe { <Ssl as ForeignType>::from_ptr(copy) };
+        let mut copy = unsafe { Ssl::own(copy) };
         State::of_mut(self)?.copy_to(&mut copy)?;
         copy.own_passphrase();
         // C takes over what the context had not set, and leaves the rest as the context has it.
@@ -146,7 +145,7 @@ impl SslRef {
             return Err(Error::from_queue("SSL_up_ref"));
         }
         // SAFETY: live, and the reference is new.
-        Ok(unsafe { <Ssl as ForeignType>::from_ptr(self.as_ptr()) })
+        Ok(unsafe { Ssl::own(self.as_ptr()) })
     }
 
     /// The protocol that the object speaks, and the roles it can play.

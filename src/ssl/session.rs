@@ -2,8 +2,9 @@
 
 use openssl_sys_ext as ext;
 
-use super::SslRef;
+use super::call::Phase;
 use super::state::State;
+use super::{Role, SslRef};
 use crate::context::session_name_len;
 use crate::error::{self, Error};
 
@@ -40,12 +41,13 @@ impl SslRef {
     /// Before a server's handshake: an object that judges its clients otherwise than its context resumes no session that
     /// another one made, whose client may have shown no certificate, and none resumes the one that it makes.
     #[cold]
-    pub(super) fn name_sessions_apart(&mut self, call: &'static str) -> Result<(), Error> {
+    pub(super) fn name_sessions_apart(&mut self, phase: Phase) -> Result<(), Error> {
         // SAFETY: the object is live, and the calls only read it.
         let (before, server) =
             unsafe { (ext::SSL_in_before(self.as_ptr()) == 1, ext::SSL_is_server(self.as_ptr()) == 1) };
         // Where no role was chosen, an object that can serve is one that serves, until it is told otherwise.
-        let serves = server && (call != "SSL_connect" || self.chosen_role().is_some());
+        let connects = phase == Phase::Handshake(Some(Role::Client)) && self.chosen_role().is_none();
+        let serves = server && !connects;
         if !before || !serves || State::of_mut(self)?.names_sessions() {
             return Ok(());
         }

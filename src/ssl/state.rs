@@ -138,9 +138,6 @@ impl State {
     pub(super) fn set_theirs(&self) {
         self.ours.store(false, Ordering::Relaxed);
         self.set_crossed();
-        if !self.is_vouched() {
-            self.late.store(true, Ordering::Relaxed);
-        }
     }
 
     /// C has used the object, or will: it may clear it and shake hands anew.
@@ -269,17 +266,23 @@ impl State {
         *lock(&self.vouched_for) = vouched;
     }
 
-    /// Takes back what was vouched for, where C had the object since and this is something else: then nobody here saw the
-    /// handshake.
-    pub(super) fn recheck(&self, now: impl FnOnce() -> Vouched) {
-        if self.crossed.swap(false, Ordering::Relaxed)
-            && self.is_vouched()
-            && *lock(&self.vouched_for) != now()
-        {
+    /// Looks at what C may have done since. What was vouched for is taken back where this is something else; and nobody here
+    /// saw all of a handshake that is not done. One that may still become something else is looked at again.
+    pub(super) fn recheck(&self, in_init: bool, now: impl FnOnce() -> Vouched) {
+        if !self.crossed.load(Ordering::Relaxed) {
+            return;
+        }
+        if !self.is_vouched() {
+            self.late.store(true, Ordering::Relaxed);
+        } else if *lock(&self.vouched_for) != now() {
             self.vouched.store(false, Ordering::Relaxed);
             *lock(&self.pledge) = None;
             self.late.store(true, Ordering::Relaxed);
+        } else if in_init {
+            // A renegotiation: until it is done, the last handshake is the one before.
+            return;
         }
+        self.crossed.store(false, Ordering::Relaxed);
     }
 
     /// Keeps a context for as long as the object lives.

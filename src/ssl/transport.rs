@@ -30,7 +30,7 @@ impl SslRef {
     ///
     /// Each is NULL or a live BIO, of which the caller gives up the references that SSL_set_bio(3) takes: one if both
     /// are the same, one each otherwise, but none where the object already has it. What they hold may be used on any
-    /// thread that the object moves to, and lives as long as the object.
+    /// thread that the object moves to, and lives as long as the object. Nobody else uses them while the object does.
     #[doc(alias = "SSL_set_bio")]
     pub unsafe fn set_bio(&mut self, rbio: *mut sys::BIO, wbio: *mut sys::BIO) {
         // SAFETY: the object is live and borrowed for writing; the rest by this function's contract.
