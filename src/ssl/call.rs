@@ -35,8 +35,14 @@ impl Phase {
         matches!(self, Self::Data) || self.writes()
     }
 
+    /// Whether it may write.
     fn writes(self) -> bool {
         self == Self::Write || self.is_filtered()
+    }
+
+    /// Whether it does nothing else.
+    fn is_write(self) -> bool {
+        matches!(self, Self::Write | Self::FilteredWrite)
     }
 
     fn is_handshake(self) -> bool {
@@ -152,7 +158,7 @@ impl SslRef {
             writing = false;
         }
         if state.judges_apart() {
-            self.name_sessions_apart(phase).map_err(SslError::refused)?;
+            self.name_sessions_apart(name, phase).map_err(SslError::refused)?;
         }
         // SAFETY: the object is live, and so is its state.
         let guarded = unsafe { State::of(ssl) }.is_some_and(|state| self.is_guarded(state, phase));
@@ -187,6 +193,9 @@ impl SslRef {
             // SAFETY: the object is live, and the calls only read it.
             && unsafe { ext::SSL_in_init(self.as_ptr()) == 1 && ext::SSL_renegotiate_pending(self.as_ptr()) == 0 };
         let phase = if in_handshake { Phase::Handshake(None) } else { phase };
+        // Once the peer has said good-bye, SSL_get_error says that of what cannot be sent, too.
+        let unsent = code == ErrorCode::ZeroReturn && (phase == Phase::Shutdown || phase.is_write());
+        let code = if unsent { ErrorCode::Syscall } else { code };
         if (suspended || (code == ErrorCode::ZeroReturn && !phase.is_handshake())) && error::is_empty() {
             return SslError::new(code, outcome.ret, outcome.errno, None);
         }
