@@ -14,12 +14,8 @@ use crate::ffi::compat;
 /// What was to be verified when a handshake began: the names and a mail address, or nothing at all.
 pub(super) type Pledge = Option<Vec<String>>;
 
-/// What tells a handshake that was vouched for from another one: the peer's Finished, and what was expected.
-#[derive(Default, PartialEq, Eq)]
-pub(super) struct Vouched {
-    finished: Vec<u8>,
-    expected: Vec<String>,
-}
+/// What tells a handshake that was vouched for from another one: the peer's Finished.
+pub(super) type Vouched = Vec<u8>;
 
 impl SslRef {
     /// Whether the call must pass [`admit`](Self::admit) and [`vouch`](Self::vouch): not once a handshake was vouched for.
@@ -121,7 +117,7 @@ impl SslRef {
             sys::SSL_get_peer_finished(self.as_ptr(), finished.as_mut_ptr().cast(), finished.len())
         };
         finished.truncate(len);
-        Vouched { finished, expected: self.expected() }
+        finished
     }
 
     /// Why what C verified, or what was verified when the session was made, by settings that nobody here saw, is not what
@@ -238,13 +234,13 @@ impl SslRef {
     }
 }
 
-/// The name to verify is no longer the one that the handshake began with.
-fn changed(call: &'static str) -> Error {
+/// What to verify is no longer what it was when the handshake began.
+pub(super) fn changed(call: &'static str) -> Error {
     Error::new(ErrorKind::NotReady, call).with_detail("what to verify was changed during the handshake")
 }
 
 /// The end of an object whose peer is not, or may not be, the one that was to be verified.
-fn end(state: &State, refusal: Error) -> Error {
+pub(super) fn end(state: &State, refusal: Error) -> Error {
     state.poison(Some(refusal.retell()));
     refusal
 }

@@ -1,8 +1,12 @@
 //! What the sessions of one object belong to.
 
+use std::ptr;
+
+use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::call::Phase;
+use super::guard::{changed, end};
 use super::state::State;
 use super::{Role, SslRef};
 use crate::context::session_name_len;
@@ -38,23 +42,38 @@ impl SslRef {
         Ok(())
     }
 
-    /// Before a server's handshake: an object that judges its clients otherwise than its context resumes no session that
-    /// another one made, whose client may have shown no certificate, and none resumes the one that it makes.
+    /// Before a server's handshake, or in it: an object that judges its clients otherwise than its context resumes no session
+    /// that another one made, whose client may have shown no certificate, and none resumes the one that it makes.
     #[cold]
-    pub(super) fn name_sessions_apart(&mut self, phase: Phase) -> Result<(), Error> {
+    pub(super) fn name_sessions_apart(&mut self, call: &'static str, phase: Phase) -> Result<(), Error> {
+        let ssl = self.as_ptr();
         // SAFETY: the object is live, and the calls only read it.
-        let (before, server) =
-            unsafe { (ext::SSL_in_before(self.as_ptr()) == 1, ext::SSL_is_server(self.as_ptr()) == 1) };
+        let (before, done, server) = unsafe {
+            (ext::SSL_in_before(ssl) == 1, ext::SSL_in_init(ssl) == 0, ext::SSL_is_server(ssl) == 1)
+        };
         // Where no role was chosen, an object that can serve is one that serves, until it is told otherwise.
         let connects = phase == Phase::Handshake(Some(Role::Client)) && self.chosen_role().is_none();
-        let serves = server && !connects;
-        if !before || !serves || State::of_mut(self)?.names_sessions() {
+        let state = State::of_mut(self)?;
+        if !server || connects || done || state.names_sessions() || (state.is_named_apart() && !before) {
             return Ok(());
+        }
+        if !before && self.session_reused() {
+            // By whoever made that.
+            return Err(end(State::of_mut(self)?, changed(call)));
         }
         let name = self.context().lib_context().session_name()?;
         error::clear();
-        // SAFETY: the object is live and borrowed for writing; C copies the array, whose length it is told.
-        let done = unsafe { ext::SSL_set_session_id_context(self.as_ptr(), name.as_ptr(), 32) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue("SSL_set_session_id_context")) }
+        // SAFETY: the object is live and borrowed for writing; C copies the array, whose length it is told. A session that
+        // the handshake under way has made is not in the cache yet, and so nobody else's.
+        let named = unsafe {
+            let session = if before { ptr::null_mut() } else { sys::SSL_get_session(ssl) };
+            ext::SSL_set_session_id_context(ssl, name.as_ptr(), 32) == 1
+                && (session.is_null() || ext::SSL_SESSION_set1_id_context(session, name.as_ptr(), 32) == 1)
+        };
+        if !named {
+            return Err(Error::from_queue("SSL_set_session_id_context"));
+        }
+        State::of_mut(self)?.set_named_apart();
+        Ok(())
     }
 }

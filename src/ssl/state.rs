@@ -48,6 +48,8 @@ pub(crate) struct State {
     judges_apart: AtomicBool,
     /// The caller named what its sessions belong to.
     names_sessions: AtomicBool,
+    /// The session of the handshake that is under way, or was made last, belongs to this object alone.
+    named_apart: AtomicBool,
     /// The kernel may encrypt for the connection, though the option for it was cleared.
     ktls: AtomicBool,
     /// A handshake has begun on the object, whatever became of it.
@@ -167,6 +169,19 @@ impl State {
 
     pub(super) fn set_names_sessions(&self) {
         self.names_sessions.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_named_apart(&self) -> bool {
+        self.named_apart.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_named_apart(&self) {
+        self.named_apart.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a session that the object makes now would let in elsewhere whom only this object lets in.
+    pub(super) fn shares_sessions(&self) -> bool {
+        self.judges_apart() && !self.names_sessions() && !self.is_named_apart()
     }
 
     /// Whether the object has owners besides the one that asks.

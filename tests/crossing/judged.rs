@@ -230,7 +230,21 @@ fn a_session_of_another_name_is_refused_whoever_resumes_it() {
         accepted.write(b"secret").unwrap();
         // SAFETY: the reference that `into_ptr` gave.
         let mut chain = unsafe { SslBio::from_ptr(chain) };
+        // What C may have set in it is not copied.
+        assert_eq!(chain.ssl_mut().unwrap().dup().unwrap_err().kind(), ErrorKind::InvalidInput);
         refuses(chain.ssl_mut().unwrap().read(&mut [0; 6]));
+    }
+}
+
+/// The connection that is there was verified, and stays so.
+#[test]
+fn a_name_for_the_next_handshake_does_not_end_the_connection_of_a_client_that_is_borrowed() {
+    for version in VERSIONS {
+        let mut theirs = Theirs::new(&client_of(version), c"localhost");
+        let mut server = theirs.shake_by(&server_context(), |theirs| theirs.lend().connect().is_ok());
+        server.write(b"secret").unwrap();
+        theirs.lend().set_server_name("other.example").unwrap();
+        assert_eq!(theirs.lend().read(&mut [0; 6]).unwrap(), 6);
     }
 }
 
