@@ -236,7 +236,7 @@ impl<C: Channel> Connected<C> {
             return Err(self.suspend_or_fail(error));
         }
         let piece = data.get(..CHUNK).unwrap_or(data);
-        if self.link.ssl.may_keep_write_buffer() {
+        if self.link.ssl.keeps_write_buffer() {
             // C goes on reading from where the first call's bytes were: they must be ours.
             self.pending.extend_from_slice(piece);
             return self.send_kept();

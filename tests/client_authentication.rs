@@ -15,7 +15,7 @@ use common::identities::{Ca, named};
 use common::{Duplex, Made, Side, client_ssl, connected, duplex, identity, pki, shake};
 use libssl::context::{
     CertificateDecision, ClientHello, ClientHelloDecision, ClientVerification, Identity, ServerNameDecision,
-    ServerNameView, SslVerifyMode, TrustAnchors,
+    ServerNameView, SslOptions, SslVerifyMode, TrustAnchors,
 };
 use libssl::x509::{X509, X509StoreBuilder};
 use libssl::{
@@ -542,4 +542,35 @@ fn whom_one_object_lets_in_later_gets_no_ticket() {
     }
     assert!(accepted.peer_certificate().is_some(), "it is let in");
     assert_eq!(Kept::of(&known).0, before.0, "a new ticket came");
+}
+
+/// A connection that was resumed is no less one, and its session is others' too.
+#[test]
+fn a_server_that_asks_later_may_change_what_it_demands_and_leaves_the_session_as_it_is() {
+    let mut context = server(Version::Tls13, ClientVerification::RequireWhenAsked);
+    context.set_options(SslOptions::NO_TICKET);
+    let context = context.build();
+    let client_context = client(Version::Tls13, Shows::Good);
+    let mut kept: Option<Kept> = None;
+    for resumes in [false, true, true] {
+        let client = client_ssl(&client_context);
+        kept.iter().for_each(|kept| kept.offer(&client));
+        let (accepted, mut client) = shake_with_change(client, Ssl::new(&context).unwrap(), None, |_| ());
+        let mut accepted = accepted.unwrap();
+        assert_eq!(accepted.session_reused(), resumes);
+        accepted.write(b"x").unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap(), 1);
+        kept = Some(Kept::of(&client));
+        let mode = accepted.verify_mode();
+        accepted.set_verify(mode).unwrap();
+        accepted.verify_client_post_handshake().unwrap();
+        for _ in 0..3 {
+            let _ = SslRef::do_handshake(&mut accepted);
+            assert_eq!(client.read(&mut [0]).unwrap_err().want(), Some(Want::Read));
+            assert_eq!(accepted.read(&mut [0]).unwrap_err().want(), Some(Want::Read));
+        }
+        assert!(accepted.peer_certificate().is_some());
+        client.shutdown().unwrap();
+        accepted.shutdown().unwrap();
+    }
 }

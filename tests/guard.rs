@@ -500,6 +500,20 @@ fn a_close_notify_in_a_renegotiation_is_a_clean_end() {
 }
 
 /// Multi-block writes have a buffer of another length than the default.
+/// Nothing was to be sent, where the handshake comes first.
+#[test]
+fn a_write_that_waits_for_a_renegotiation_finds_a_clean_end() {
+    let (client, server) = shake_as(named(&client_context(), "localhost"), &only_1_2(server_builder()));
+    let (client, mut server) = (client.unwrap(), server.unwrap());
+    let mut client = client.into_ssl().unwrap();
+    // SAFETY: the object is live, and nobody else uses it.
+    assert_eq!(unsafe { openssl_sys_ext::SSL_renegotiate(client.as_ptr()) }, 1);
+    assert_eq!(client.write(b"hello").unwrap_err().want(), Some(Want::Read));
+    server.shutdown().unwrap();
+    assert!(client.write(b"hello").unwrap_err().is_zero_return());
+    assert!(client.read(&mut [0]).unwrap_err().is_zero_return());
+}
+
 #[test]
 fn buffers_in_which_something_waits_are_kept() {
     let acts: [fn(&mut Ssl); 2] =

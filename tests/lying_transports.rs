@@ -450,6 +450,25 @@ fn a_write_that_fails_after_the_peer_s_good_bye_is_a_failure() {
 }
 
 #[test]
+fn a_flush_that_fails_after_the_peer_s_good_bye_is_a_failure() {
+    let contexts = Contexts::new();
+    let (left, right) = duplex();
+    let (client, server) = (client_ssl(&contexts.client), Ssl::new(&contexts.server).unwrap());
+    let (client, server) = shake_over(client, left, server, right);
+    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    server.shutdown().unwrap();
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+    client.channel_mut().on_flush.push_back(Fault::Fail(Io::StorageFull));
+    let ssl = client.into_ssl().unwrap();
+    let mut bio = libssl::bio::SslBio::from_ssl(ssl).map_err(|(error, _)| error).unwrap();
+
+    let error = Error::from(bio.flush().unwrap_err());
+
+    assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+    assert_eq!(error.transport().map(io::Error::kind), Some(Io::StorageFull), "{error}");
+}
+
+#[test]
 fn a_handshake_taken_apart_gives_a_transport_that_still_works() {
     let contexts = Contexts::new();
     let (left, mut right) = duplex();

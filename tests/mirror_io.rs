@@ -298,6 +298,27 @@ fn a_filter_that_took_some_does_not_hide_a_write_that_waits() {
     assert_eq!(failure.kind(), ErrorKind::NotReady);
 }
 
+/// A flush of nothing reaches no libssl.
+#[test]
+fn a_flush_of_an_empty_filter_finishes_no_write_that_waits() {
+    for filter in [Bio::buffer, Bio::null_filter] {
+        let ((left, mut right), client) = (common::duplex(), client_ssl(&client_context()));
+        right.set_room(2000);
+        let mut two = Two::over(client, left, Ssl::new(&server_context()).unwrap(), right);
+        two.shake();
+        two.drain();
+        let bio = SslBio::from_ssl(two.server).map_err(|(error, _)| error).unwrap();
+        let mut bio = bio.behind(filter().unwrap()).unwrap();
+        // Too much for a buffer, which passes it on.
+        assert_eq!(bio.write(&[7; 20_000]).unwrap_err().want(), Some(Want::Write));
+        bio.flush().unwrap();
+        assert_eq!(bio.read(&mut [0; 1]).unwrap_err().want(), Some(Want::Read));
+
+        let failure = Connected::adopt(bio.into_ssl().unwrap()).expect_err("libssl holds what was written");
+        assert_eq!(failure.kind(), ErrorKind::NotReady);
+    }
+}
+
 #[test]
 fn a_write_that_waited_is_forgotten_with_its_connection() {
     let Two { server, .. } = held_write(&[7; 5000]);

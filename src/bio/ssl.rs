@@ -8,7 +8,7 @@ use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::chain;
+use super::attach;
 use super::handle::{Bio, BioRef};
 use super::object::{BioType, SendBio};
 use super::ssl_end as end;
@@ -165,7 +165,7 @@ impl SslBio {
         // SAFETY: both are live. The BIO gives up its reference to the object, which this takes, before it dies. The
         // transport, of which the object has a reference too, does not hang behind it any more.
         unsafe {
-            let transport = chain::take_behind(filter);
+            let transport = attach::part(filter, SslRef::lend_mut(ssl));
             ext::BIO_set_close(filter, ext::BIO_NOCLOSE.into());
             sys::BIO_free_all(self.leave());
             drop(transport);
@@ -190,7 +190,7 @@ impl SslBio {
         // SAFETY: both chains are live and ours; the second one hangs behind the first from here on.
         let chain = unsafe { Self::own(filters.into_ptr()) };
         // SAFETY: as above.
-        unsafe { enter(|| ext::BIO_push(chain.as_ptr(), self.into_ptr())) };
+        unsafe { enter(|| ext::BIO_push(chain.as_ptr(), self.leave())) };
         error::clear();
         Ok(chain)
     }

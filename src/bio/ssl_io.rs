@@ -13,7 +13,7 @@ use super::ssl::{SslBio, SslBioRef, done, enter};
 use super::ssl_end as end;
 use crate::error::{self, Error, ErrorKind, ErrorStack, Reason, SslError, Want};
 use crate::ffi::strings;
-use crate::ssl::{Phase, ShutdownResult, ShutdownState, SslRef, State};
+use crate::ssl::{Phase, ShutdownResult, ShutdownState, SslRef, State, note_write};
 
 impl SslBioRef {
     /// Connects the transport where that is still to be done, and shakes hands, or goes on with it.
@@ -168,10 +168,8 @@ impl SslBioRef {
         const CALL: &str = "BIO_flush";
         // C asks the next BIO how it went.
         self.need_next(CALL)?;
-        // The connection itself has nothing to flush: what it could not send waits for the same write again.
-        let phase = if self.is_filtered()? { Phase::Write } else { Phase::Data };
         // SAFETY: the chain is live and borrowed for writing.
-        self.io(CALL, phase, |bio| unsafe { flush(bio) }).map(drop)
+        self.io(CALL, Phase::FilteredWrite, |bio| unsafe { flush(bio) }).map(drop)
     }
 
     /// Sends close_notify, or waits for the peer's once it was sent.
@@ -238,14 +236,15 @@ impl SslBioRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if the object could not be cleared, and [`ErrorKind::InvalidInput`] as of
-    /// [`BioRef::reset`](super::BioRef::reset).
+    /// [`ErrorKind::NotReady`] as of [`SslRef::clear`], [`ErrorKind::Refused`] if the object could not be cleared, and
+    /// [`ErrorKind::InvalidInput`] as of [`BioRef::reset`](super::BioRef::reset).
     ///
     /// C: [`BIO_reset(3)`](https://docs.openssl.org/master/man3/BIO_ctrl/)
     #[doc(alias = "BIO_reset")]
     pub fn reset(&mut self) -> Result<(), Error> {
         const CALL: &str = "BIO_reset";
         let (_, ssl) = self.parts()?;
+        self.ssl()?.may_clear(CALL)?;
         self.transport().map_or(Ok(()), |transport| transport.may_reset(CALL))?;
         let top = self.as_ptr();
         // SAFETY: the object is live.
@@ -287,6 +286,7 @@ impl SslBioRef {
         call: impl FnOnce(*mut sys::BIO) -> c_int,
     ) -> Result<c_int, SslError> {
         let top = self.as_ptr();
+        let (filter, _) = self.parts().map_err(SslError::refused)?;
         let ssl: &mut SslRef = self.ssl_mut().map_err(SslError::refused)?;
         // A filter may write in a read, too.
         ssl.keep_write_buffer();
@@ -298,10 +298,18 @@ impl SslBioRef {
             |_| {
                 // The flags of an earlier call must not stand for this one, where it does not get far.
                 // SAFETY: the chain is live and borrowed for writing.
-                unsafe { sys::BIO_clear_retry_flags(top) };
+                let written = unsafe {
+                    sys::BIO_clear_retry_flags(top);
+                    ext::BIO_number_written(filter)
+                };
                 let ret = call(top);
-                // SAFETY: as above.
-                unsafe { disown_lost_socket(top) };
+                // SAFETY: as above, and so is its object.
+                unsafe {
+                    disown_lost_socket(top);
+                    if phase.is_filtered() {
+                        note_write(raw, ext::BIO_number_written(filter) != written);
+                    }
+                }
                 if ret != UNSUPPORTED {
                     if ret > 0 && phase.moves_data() && !error::is_empty() {
                         // SAFETY: the object is live.

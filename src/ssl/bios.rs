@@ -48,6 +48,7 @@ impl SslRef {
     /// As [`set0_rbio_unchecked`](Self::set0_rbio_unchecked).
     #[doc(alias = "SSL_set0_wbio")]
     pub unsafe fn set0_wbio_unchecked(&mut self, wbio: Bio) {
+        self.remember_ktls();
         // SAFETY: as in `set0_rbio_unchecked`.
         unsafe { ext::SSL_set0_wbio(self.as_ptr(), wbio.into_ptr()) }
     }

@@ -49,7 +49,7 @@ impl Phase {
         matches!(self, Self::Handshake(_))
     }
 
-    fn is_filtered(self) -> bool {
+    pub(crate) fn is_filtered(self) -> bool {
         matches!(self, Self::FilteredWrite | Self::FilteredRead)
     }
 }
@@ -115,10 +115,10 @@ impl SslRef {
         );
         if outcome.ret > first_failure {
             error::clear();
-            if (writing && phase == Phase::Write) || (phase.is_filtered() && self.holds_a_write()) {
+            if writing && phase == Phase::Write {
                 // SAFETY: the object is live.
                 if let Some(state) = unsafe { State::of(ssl) } {
-                    state.set_writing(phase.is_filtered());
+                    state.set_writing(false);
                 }
             }
             if guarded && phase != Phase::Shutdown {
@@ -183,7 +183,7 @@ impl SslRef {
     fn failure(&mut self, name: &'static str, phase: Phase, outcome: &Outcome) -> SslError {
         let code = ErrorCode::from_raw(outcome.code);
         let suspended = matches!(code, ErrorCode::Want(_));
-        if suspended && phase.writes() && self.holds_a_write() {
+        if suspended && phase == Phase::Write && self.holds_a_write() {
             if let Ok(state) = State::of_mut(self) {
                 state.set_writing(true);
             }
@@ -194,7 +194,10 @@ impl SslRef {
             && unsafe { ext::SSL_in_init(self.as_ptr()) == 1 && ext::SSL_renegotiate_pending(self.as_ptr()) == 0 };
         let phase = if in_handshake { Phase::Handshake(None) } else { phase };
         // Once the peer has said good-bye, SSL_get_error says that of what cannot be sent, too.
-        let unsent = code == ErrorCode::ZeroReturn && (phase == Phase::Shutdown || phase.is_write());
+        let unsent = code == ErrorCode::ZeroReturn
+            && (phase == Phase::Shutdown || phase.is_write())
+            // SAFETY: the object is live, and the call only reads it. In a handshake the good-bye came just now.
+            && unsafe { ext::SSL_in_init(self.as_ptr()) } == 0;
         let code = if unsent { ErrorCode::Syscall } else { code };
         if (suspended || (code == ErrorCode::ZeroReturn && !phase.is_handshake())) && error::is_empty() {
             return SslError::new(code, outcome.ret, outcome.errno, None);
@@ -313,6 +316,19 @@ impl SslRef {
         // The parser of addresses leaves entries in the queue on some versions.
         error::clear();
         names
+    }
+}
+
+/// After a call on a filter before an object, which may have written to it or not: notes whether libssl holds a write.
+///
+/// # Safety
+///
+/// `ssl` is live.
+pub(crate) unsafe fn note_write(ssl: *mut sys::SSL, written: bool) {
+    // SAFETY: by this function's contract.
+    let (holds, state) = unsafe { (SslRef::from_ptr(ssl).holds_a_write(), State::of(ssl)) };
+    if let Some(state) = state.filter(|_| holds || written) {
+        state.set_writing(holds);
     }
 }
 

@@ -190,32 +190,35 @@ impl SslRef {
         self.shutdown().map(drop)
     }
 
-    /// Whether C may go on reading from the buffer of a suspended write's *first* call, as it does where the kernel encrypts.
-    /// The BIO is not asked: its callbacks may say what they like, and it may be another one than at the handshake.
-    pub(crate) fn may_keep_write_buffer(&self) -> bool {
-        // SAFETY: the object is live, and so is its state.
+    /// Whether C goes on reading from the buffer of a suspended write's *first* call, as it does where the kernel encrypts.
+    /// Callbacks have no say in that, but the write BIO may be another one than at the handshake.
+    pub(crate) fn keeps_write_buffer(&self) -> bool {
+        // SAFETY: the object is live, and so is its state; its write BIO is NULL or live (get0).
         unsafe {
-            ext::SSL_get_options(self.as_ptr()) & ENABLE_KTLS != 0
-                || State::of(self.as_ptr()).is_some_and(State::may_have_ktls)
+            let state = State::of(self.as_ptr());
+            if ext::SSL_get_options(self.as_ptr()) & ENABLE_KTLS == 0
+                && !state.is_some_and(State::may_have_ktls)
+            {
+                return false;
+            }
+            let bio = sys::SSL_get_wbio(self.as_ptr());
+            state.is_some_and(State::had_ktls) || (!bio.is_null() && ext::BIO_get_ktls_send(bio) != 0)
         }
     }
 
-    /// Whether C goes on reading from the buffer that C gave, as far as its BIO says.
-    pub(crate) fn keeps_write_buffer(&self) -> bool {
-        if !self.may_keep_write_buffer() {
-            return false;
-        }
-        // SAFETY: the object is live; its write BIO is NULL or live (get0).
-        unsafe {
-            let bio = sys::SSL_get_wbio(self.as_ptr());
-            !bio.is_null() && ext::BIO_get_ktls_send(bio) != 0
+    /// Notes, before the object gets another write BIO, that the kernel encrypts for it: libssl goes on as if it did.
+    pub(crate) fn remember_ktls(&mut self) {
+        if self.keeps_write_buffer() {
+            if let Ok(state) = State::of_mut(self) {
+                state.set_had_ktls();
+            }
         }
     }
 
     /// With kTLS and moving buffers, libssl would send from a buffer that is gone: then the address must stay, and a
     /// write that breaks this fails.
     pub(crate) fn keep_write_buffer(&mut self) {
-        if self.may_keep_write_buffer() {
+        if self.keeps_write_buffer() {
             // SAFETY: the object is live and borrowed for writing.
             unsafe { ext::SSL_clear_mode(self.as_ptr(), sys::SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER) };
         }

@@ -37,6 +37,7 @@ mod verify_param;
 mod versions;
 mod want;
 
+use std::ffi::c_long;
 use std::fmt;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
@@ -57,7 +58,7 @@ pub use state::Role;
 pub use states::HandshakeState;
 pub use status::StatusType;
 
-pub(crate) use call::Phase;
+pub(crate) use call::{Phase, note_write};
 pub(crate) use io::Modes;
 pub(crate) use status::{staple, staple_all};
 
@@ -203,10 +204,16 @@ impl SslRef {
     }
 }
 
+/// `SSL_MODE_ASYNC`, which C may have set in a context.
+const MODE_ASYNC: c_long = 0x100;
+
 impl SslRef {
     /// What an object of ours needs that C made of `context` just now.
     pub(crate) fn complete(&mut self, call: &'static str, context: &SslContextRef) -> Result<(), Error> {
         State::create(self, true)?;
+        // A job that is paused goes on with the caller's buffer, and with the stack of its thread.
+        // SAFETY: the object is live and borrowed for writing.
+        unsafe { ext::SSL_clear_mode(self.as_ptr(), MODE_ASYNC) };
         self.own_param_mut().mend_copy(call, context.verify_param())
     }
 

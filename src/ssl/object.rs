@@ -31,18 +31,7 @@ impl SslRef {
         let ssl = self.as_ptr();
         // C keeps the role too, and tells it no more.
         let role = (!self.in_before()).then(|| self.role()).flatten();
-        // SAFETY: the object is live, and the calls only read it. C clears an object that renegotiates by halves, and
-        // crashes where a job is paused.
-        let (renegotiates, paused) =
-            unsafe { (ext::SSL_renegotiate_pending(ssl) == 1, ext::SSL_waiting_for_async(ssl) == 1) };
-        let in_the_way = match (renegotiates, paused) {
-            (false, false) => None,
-            (true, _) => Some("a renegotiation is under way"),
-            (_, true) => Some("an asynchronous job is paused"),
-        };
-        if let Some(detail) = in_the_way {
-            return Err(Error::new(ErrorKind::NotReady, CALL).with_detail(detail));
-        }
+        self.may_clear(CALL)?;
         let state = State::of_mut(self)?;
         if let Some(role) = role {
             state.set_used();
@@ -58,6 +47,20 @@ impl SslRef {
         state.heal();
         error::clear();
         Ok(())
+    }
+
+    /// Refuses to clear what C would clear by halves, as an object that renegotiates, or crash over, as a paused job.
+    pub(crate) fn may_clear(&self, call: &'static str) -> Result<(), Error> {
+        let ssl = self.as_ptr();
+        // SAFETY: the object is live, and the calls only read it.
+        let (renegotiates, paused) =
+            unsafe { (ext::SSL_renegotiate_pending(ssl) == 1, ext::SSL_waiting_for_async(ssl) == 1) };
+        let detail = match (renegotiates, paused) {
+            (false, false) => return Ok(()),
+            (true, _) => "a renegotiation is under way",
+            (_, true) => "an asynchronous job is paused",
+        };
+        Err(Error::new(ErrorKind::NotReady, call).with_detail(detail))
     }
 
     /// A new object with the settings of this one: its session to resume, if one was set, its role, certificates, callbacks,

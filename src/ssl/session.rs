@@ -47,33 +47,38 @@ impl SslRef {
     #[cold]
     pub(super) fn name_sessions_apart(&mut self, call: &'static str, phase: Phase) -> Result<(), Error> {
         let ssl = self.as_ptr();
-        // SAFETY: the object is live, and the calls only read it.
-        let (before, done, server) = unsafe {
-            (ext::SSL_in_before(ssl) == 1, ext::SSL_in_init(ssl) == 0, ext::SSL_is_server(ssl) == 1)
+        let mut none = [0_u8];
+        // SAFETY: the object is live, and the calls only read it. Of the peer's Finished only the length is asked.
+        let (before, shook_hands, server) = unsafe {
+            let finished = sys::SSL_get_peer_finished(ssl, none.as_mut_ptr().cast(), 0);
+            (ext::SSL_in_before(ssl) == 1, finished > 0, ext::SSL_is_server(ssl) == 1)
         };
         // Where no role was chosen, an object that can serve is one that serves, until it is told otherwise.
         let connects = phase == Phase::Handshake(Some(Role::Client)) && self.chosen_role().is_none();
+        // Later its session may be others' too: in the cache.
+        let first = before || !shook_hands;
         let state = State::of_mut(self)?;
-        if !server || connects || done || state.names_sessions() || (state.is_named_apart() && !before) {
+        let apart = if first { state.is_named_apart() } else { state.names_apart() };
+        if !server || connects || state.names_sessions() || (apart && !before) {
             return Ok(());
         }
-        if !before && self.session_reused() {
+        if first && !before && self.session_reused() {
             // By whoever made that.
             return Err(end(State::of_mut(self)?, changed(call)));
         }
         let name = self.context().lib_context().session_name()?;
         error::clear();
         // SAFETY: the object is live and borrowed for writing; C copies the array, whose length it is told. A session that
-        // the handshake under way has made is not in the cache yet, and so nobody else's.
+        // the first handshake has made is nobody else's while that is under way.
         let named = unsafe {
-            let session = if before { ptr::null_mut() } else { sys::SSL_get_session(ssl) };
+            let session = if first && !before { sys::SSL_get_session(ssl) } else { ptr::null_mut() };
             ext::SSL_set_session_id_context(ssl, name.as_ptr(), 32) == 1
                 && (session.is_null() || ext::SSL_SESSION_set1_id_context(session, name.as_ptr(), 32) == 1)
         };
         if !named {
             return Err(Error::from_queue("SSL_set_session_id_context"));
         }
-        State::of_mut(self)?.set_named_apart();
+        State::of_mut(self)?.set_names_apart(first);
         Ok(())
     }
 }

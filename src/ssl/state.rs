@@ -48,10 +48,13 @@ pub(crate) struct State {
     judges_apart: AtomicBool,
     /// The caller named what its sessions belong to.
     names_sessions: AtomicBool,
-    /// The session of the handshake that is under way, or was made last, belongs to this object alone.
+    /// The session of the first handshake belongs to this object alone; and so do those to come.
     named_apart: AtomicBool,
+    names_apart: AtomicBool,
     /// The kernel may encrypt for the connection, though the option for it was cleared.
     ktls: AtomicBool,
+    /// The kernel encrypts for the connection, or did over a BIO that it had.
+    had_ktls: AtomicBool,
     /// A handshake has begun on the object, whatever became of it.
     used: AtomicBool,
     /// The handshake that was finished verified what the context demands.
@@ -175,8 +178,13 @@ impl State {
         self.named_apart.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_named_apart(&self) {
-        self.named_apart.store(true, Ordering::Relaxed);
+    pub(super) fn names_apart(&self) -> bool {
+        self.names_apart.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_names_apart(&self, session_too: bool) {
+        self.names_apart.store(true, Ordering::Relaxed);
+        self.named_apart.fetch_or(session_too, Ordering::Relaxed);
     }
 
     /// Whether a session that the object makes now would let in elsewhere whom only this object lets in.
@@ -199,6 +207,14 @@ impl State {
 
     pub(super) fn set_ktls(&self) {
         self.ktls.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn had_ktls(&self) -> bool {
+        self.had_ktls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_had_ktls(&self) {
+        self.had_ktls.store(true, Ordering::Relaxed);
     }
 
     /// A handshake has begun, perhaps without this crate.

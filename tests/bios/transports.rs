@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use libssl::bio::{Bio, BioMethod, BioOperation, BioType, BioVerdict, NextBio, SendBio, SslBio, Stop};
 use libssl::{ErrorKind, Role, Ssl, SslRef, Want};
 
-use crate::common::{Duplex, client_context, client_ssl, duplex, server_context, shake_over};
+use crate::common::{
+    Duplex, client_context, client_ssl, duplex, server_builder, server_context, shake_over, unix_pair,
+};
 use crate::{Gone, since};
 
 fn send(bio: Bio) -> SendBio {
@@ -132,6 +134,68 @@ fn a_stream_of_rusts_keeps_its_error() {
     assert!(bio.write(b"x").unwrap_err().retry().unwrap().should_write());
     let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| bio.flush().is_ok())).unwrap_err();
     assert_eq!(payload.downcast_ref(), Some(&"the stream says so"));
+}
+
+/// In a handshake libssl has a buffer of its own between the object and what it writes to.
+#[test]
+fn a_chain_is_taken_apart_in_the_middle_of_its_handshake_and_loses_nothing() {
+    for (filtered, with_transport) in [(false, false), (true, false), (false, true), (true, true)] {
+        let gone = Gone::default();
+        let (left, right) = unix_pair();
+        for end in [&left, &right] {
+            end.set_nonblocking(true).unwrap();
+        }
+        let mut server = Ssl::new(&server_context()).unwrap();
+        server.set_stream(right.try_clone().unwrap()).unwrap();
+        let mut bio = SslBio::new_ssl(&client_context(), Role::Client).unwrap();
+        if filtered {
+            bio = bio.behind(Bio::buffer().unwrap()).unwrap();
+        }
+        bio.push(gone.watch(Bio::new_socket(left).unwrap())).unwrap();
+        bio.ssl_mut().unwrap().set_server_name("localhost").unwrap();
+        assert_eq!(bio.do_handshake().unwrap_err().want(), Some(Want::Read));
+
+        let mut ssl = if with_transport {
+            let transport = bio.take_transport().unwrap();
+            assert!(bio.ssl().unwrap().wbio().is_null() && bio.ssl().unwrap().rbio().is_null());
+            bio.push(transport).unwrap();
+            bio.into_ssl().unwrap()
+        } else {
+            bio.into_ssl().unwrap()
+        };
+
+        assert_eq!(SslRef::accept(&mut server).unwrap_err().want(), Some(Want::Read));
+        SslRef::connect(&mut ssl).unwrap();
+        SslRef::accept(&mut server).unwrap();
+        assert_eq!(gone.count(), 0);
+        drop(ssl);
+        assert_eq!(gone.count(), 1);
+    }
+}
+
+#[test]
+fn a_chain_that_was_given_a_filter_still_ends_without_a_word() {
+    let (left, right) = duplex();
+    let (client, server) = (client_ssl(&client_context()), Ssl::new(&server_context()).unwrap());
+    let (client, server) = shake_over(client, left, server, right);
+    let bio = SslBio::from_ssl(client.unwrap().into_ssl().unwrap()).map_err(|(error, _)| error);
+    drop(bio.unwrap().behind(Bio::buffer().unwrap()).unwrap());
+    let error = server.unwrap().read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+}
+
+#[test]
+fn a_chain_that_renegotiates_is_not_cleared_by_halves() {
+    let mut server = server_builder();
+    server.set_max_proto_version(Some(libssl::context::ProtocolVersion::TLS1_2)).unwrap();
+    let (left, right) = duplex();
+    let (client, server) = (client_ssl(&client_context()), Ssl::new(&server.build()).unwrap());
+    let (client, _server) = shake_over(client, left, server, right);
+    let bio = SslBio::from_ssl(client.unwrap().into_ssl().unwrap()).map_err(|(error, _)| error);
+    let mut bio = bio.unwrap();
+    // SAFETY: the object is live, and nobody else uses it.
+    assert_eq!(unsafe { openssl_sys_ext::SSL_renegotiate(bio.ssl().unwrap().as_ptr()) }, 1);
+    assert_eq!(bio.reset().unwrap_err().kind(), ErrorKind::NotReady);
 }
 
 /// A filter that passes on what it gets.
