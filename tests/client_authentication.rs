@@ -518,6 +518,12 @@ fn whom_one_object_lets_in_no_other_one_does_for_its_session() {
 /// After the handshake its session is there already.
 #[test]
 fn whom_one_object_lets_in_later_gets_no_ticket() {
+    for asked_first in [false, true] {
+        lets_in_later(asked_first);
+    }
+}
+
+fn lets_in_later(asked_first: bool) {
     let other = Ca::new("other CA");
     let of_other = other.issue(&of_a_client(), &PKCS_ECDSA_P256_SHA256);
     let server = server(Version::Tls13, ClientVerification::RequireWhenAsked).build();
@@ -533,8 +539,14 @@ fn whom_one_object_lets_in_later_gets_no_ticket() {
     let before = Kept::of(&known);
     let mut store = X509StoreBuilder::new().unwrap();
     store.add_pem(other.pem.as_bytes()).unwrap();
+    if asked_first {
+        accepted.verify_client_post_handshake().unwrap();
+        SslRef::do_handshake(&mut accepted).unwrap();
+    }
     accepted.put_verify_cert_store(Some(store.build().unwrap())).unwrap();
-    accepted.verify_client_post_handshake().unwrap();
+    if !asked_first {
+        accepted.verify_client_post_handshake().unwrap();
+    }
     for _ in 0..3 {
         let _ = SslRef::do_handshake(&mut accepted);
         assert_eq!(known.read(&mut [0]).unwrap_err().want(), Some(Want::Read));

@@ -4,7 +4,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::handle::BioRef;
-use super::object::BioType;
+use super::object::{BioRetry, BioType, RetryReason};
 use crate::error::{Error, ErrorKind, ErrorStack};
 use crate::ffi::compat::running_version;
 
@@ -40,7 +40,13 @@ unsafe fn look(bio: *mut sys::BIO, call: &'static str) -> Result<bool, Error> {
         return Err(Error::new(ErrorKind::Unsupported, call).with_detail(detail));
     }
     chain.settle(call)?;
-    Ok(!chain.is_connecting())
+    let connecting = chain.is_connecting();
+    if connecting {
+        // As C would leave word there.
+        // SAFETY: by this function's contract.
+        unsafe { BioRetry::special(RetryReason::CONNECT).put(bio) };
+    }
+    Ok(!connecting)
 }
 
 impl BioRef {

@@ -1,6 +1,7 @@
 //! A `BIO_s_connect` on its way to a connection.
 
-use std::os::fd::BorrowedFd;
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use openssl_sys_ext as ext;
@@ -9,7 +10,7 @@ use super::custom;
 use super::descriptor::quietly;
 use super::establish::timed_out;
 use super::handle::BioRef;
-use super::object::{BioType, RetryReason};
+use super::object::BioType;
 use crate::error::{self, Error, ErrorKind, ErrorStack, Want};
 use crate::poll;
 
@@ -35,14 +36,17 @@ impl BioRef {
         }
     }
 
-    /// The socket whose connection is on its way.
+    /// The socket whose connection is on its way. The retry flags do not tell: they are the user's too.
     fn connecting(&self) -> Option<BorrowedFd<'_>> {
-        let waits = |connect: &&Self| {
-            connect.should_retry()
-                && connect.should_io_special()
-                && connect.retry_reason() == RetryReason::CONNECT
-        };
-        let fd = self.find_type(BioType::CONNECT).filter(waits)?.connect_descriptor()?;
+        let connect = self.find_type(BioType::CONNECT)?;
+        if connect.is_lost() || connect.was_connected() {
+            return None;
+        }
+        let fd = connect.connect_descriptor()?;
+        if has_peer(fd) {
+            connect.set_was_connected();
+            return None;
+        }
         // SAFETY: open as long as the BIO has it, which is borrowed.
         let fd = unsafe { BorrowedFd::borrow_raw(fd) };
         poll::wait(&fd, Want::Connect, Some(Instant::now())).is_ok_and(|ready| !ready).then_some(fd)
@@ -74,4 +78,12 @@ impl BioRef {
         unsafe { quietly(connect, || ext::BIO_reset(connect)) };
         error::clear();
     }
+}
+
+/// Whether a socket is connected: not on its way, nor refused.
+fn has_peer(fd: RawFd) -> bool {
+    let mut address = MaybeUninit::<libc::sockaddr_storage>::uninit();
+    let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    // SAFETY: C writes an address to the local, as far as that goes, and its length.
+    unsafe { libc::getpeername(fd, address.as_mut_ptr().cast(), &raw mut len) == 0 }
 }

@@ -17,7 +17,7 @@ use crate::error::{self, Error, ErrorKind};
 use crate::ffi::compat::sockets;
 use crate::ffi::crossing::crossing_type;
 use crate::ffi::panics;
-use crate::ssl::{Role, Ssl, SslRef};
+use crate::ssl::{Role, Ssl, SslRef, State};
 
 // Neither `Send` nor `Sync`: what is behind a BIO has no lock, and may be shared or tied to a thread.
 crossing_type! {
@@ -288,6 +288,10 @@ impl SslBioRef {
     /// there is more than one, the chain stays as it is.
     #[doc(alias = "BIO_up_ref")]
     pub unsafe fn up_ref(&self) -> Result<SslBio, Error> {
+        if let Ok((_, ssl)) = self.parts() {
+            // SAFETY: the object is live.
+            unsafe { State::of(ssl) }.map(State::set_held_elsewhere);
+        }
         error::clear();
         // SAFETY: the BIO is live; the reference is new.
         unsafe {
@@ -424,7 +428,7 @@ unsafe fn take(bio: *mut sys::BIO) {
     // SAFETY: by this function's contract.
     unsafe {
         if let Some((_, ssl)) = end::find(bio) {
-            crate::ssl::pass(ssl);
+            crate::ssl::take(ssl);
         }
     }
 }
@@ -439,7 +443,7 @@ unsafe fn give(bio: *mut sys::BIO) {
     unsafe {
         if let Some((filter, ssl)) = end::find(bio) {
             end::speak(filter);
-            crate::ssl::pass(ssl);
+            crate::ssl::give(ssl);
         }
     }
 }

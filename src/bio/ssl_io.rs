@@ -247,8 +247,6 @@ impl SslBioRef {
         self.ssl()?.may_clear(CALL)?;
         self.transport().map_or(Ok(()), |transport| transport.may_reset(CALL))?;
         let top = self.as_ptr();
-        // SAFETY: the object is live.
-        unsafe { State::of(ssl) }.map(|state| state.missed().take());
         error::clear();
         // SAFETY: the chain and its object are live and borrowed for writing.
         let cleared = unsafe {
@@ -261,6 +259,10 @@ impl SslBioRef {
             ext::SSL_set_quiet_shutdown(ssl, quiet);
             ext::SSL_in_before(ssl) == 1
         };
+        if cleared {
+            // SAFETY: the object is live.
+            unsafe { State::of(ssl) }.map(State::heal);
+        }
         done(CALL, cleared)
     }
 

@@ -170,7 +170,12 @@ impl SslRef {
         if guarded {
             self.admit(name, phase).map_err(SslError::refused)?;
         }
-        for bio in [rbio, wbio].into_iter().take(1 + usize::from(wbio != rbio)) {
+        // A shutdown that sends nothing, as none does in a handshake, asks no BIO.
+        // SAFETY: the object is live, and the calls only read it.
+        let is_quiet = phase == Phase::Shutdown
+            && unsafe { ext::SSL_in_init(ssl) == 1 || ext::SSL_get_quiet_shutdown(ssl) != 0 };
+        let asked = if is_quiet { 0 } else { 1 + usize::from(wbio != rbio) };
+        for bio in [rbio, wbio].into_iter().take(asked) {
             // SAFETY: live as long as the object, which is borrowed for writing.
             if !unsafe { bio::may_carry(bio, name) }.map_err(SslError::refused)? {
                 return Err(SslError::new(ErrorCode::Want(Want::Connect), -1, 0, None));
@@ -186,6 +191,12 @@ impl SslRef {
         if suspended && phase == Phase::Write && self.holds_a_write() {
             if let Ok(state) = State::of_mut(self) {
                 state.set_writing(true);
+            }
+        }
+        if suspended && phase.is_handshake() {
+            // SAFETY: the object is live.
+            if let Some(state) = unsafe { State::of(self.as_ptr()) }.filter(|state| state.demands_name()) {
+                state.suspend(self.place());
             }
         }
         // A read or a write may be in the first handshake too, where a close_notify may be anybody's.

@@ -14,6 +14,9 @@ use crate::ffi::compat;
 /// What was to be verified when a handshake began: the names and a mail address, or nothing at all.
 pub(super) type Pledge = Option<Vec<String>>;
 
+/// The client's random bytes, and the state of a handshake.
+pub(super) type Place = ([u8; 32], ext::OSSL_HANDSHAKE_STATE);
+
 /// What tells a handshake that was vouched for from another one: the peer's Finished.
 pub(super) type Vouched = Vec<u8>;
 
@@ -47,10 +50,15 @@ impl SslRef {
         }
         let (in_init, in_before) = self.progress();
         if phase.moves_data() {
-            // A read may go on with a renegotiation: what comes of it is judged before the bytes are handed out.
-            // SAFETY: the object is live.
-            let vouched = unsafe { State::of(self.as_ptr()) }.is_some_and(State::is_vouched);
-            if in_init && self.verifies_peer() && !(vouched && phase == Phase::Data) {
+            // A read may go on with a renegotiation: what comes of it is judged before the bytes are handed out. In TLS 1.3
+            // there is none.
+            // SAFETY: the object is live, and the call only reads it.
+            let (vouched, last) = unsafe {
+                let vouched = State::of(self.as_ptr()).is_some_and(State::is_vouched);
+                (vouched, sys::SSL_version(self.as_ptr()) == sys::TLS1_3_VERSION)
+            };
+            let goes_on = vouched && !in_before && (last || phase == Phase::Data);
+            if in_init && self.verifies_peer() && !goes_on {
                 let detail = "the context demands a verified name: shake hands first";
                 return Err(Error::new(ErrorKind::NotReady, call).with_detail(detail));
             }
@@ -105,12 +113,24 @@ impl SslRef {
         State::of_mut(self)?;
         // SAFETY: the object is live, and so is its state.
         if let Some(state) = unsafe { State::of(self.as_ptr()) } {
-            state.recheck(self.progress().0, || self.last_handshake());
+            state.recheck(self.progress().0, || self.place(), || self.last_handshake());
         }
         Ok(())
     }
 
-    fn last_handshake(&self) -> Vouched {
+    /// Where a handshake of this crate's is suspended: it is the same one, and C has not gone on with it, as long as this is
+    /// the same.
+    pub(super) fn place(&self) -> Place {
+        let mut random = [0; 32];
+        // SAFETY: the object is live; C writes so many bytes at most.
+        let state = unsafe {
+            sys::SSL_get_client_random(self.as_ptr(), random.as_mut_ptr(), random.len());
+            ext::SSL_get_state(self.as_ptr())
+        };
+        (random, state)
+    }
+
+    pub(super) fn last_handshake(&self) -> Vouched {
         let mut finished = vec![0; 64];
         // SAFETY: the object is live; C writes so many bytes at most, and says how many there are.
         let len = unsafe {

@@ -80,8 +80,8 @@ crossing_type! {
     pub unsafe type Ssl, SslRef: Send + Sync {
         type CType = sys::SSL;
         fn drop = free;
-        fn taken = pass;
-        fn given = pass;
+        fn taken = take;
+        fn given = give;
         fn lent = come_back;
     }
 }
@@ -151,7 +151,9 @@ impl Ssl {
             return Err(Error::from_queue("SSL_up_ref"));
         }
         // SAFETY: by this function's contract, with the reference that was taken just now.
-        Ok(unsafe { Self::from_ptr(ssl) })
+        let mut ssl = unsafe { Self::from_ptr(ssl) };
+        State::of_mut(&mut ssl)?.set_held_elsewhere();
+        Ok(ssl)
     }
 
     /// The pointer, which stays owned by this object.
@@ -284,15 +286,33 @@ impl SslRef {
     }
 }
 
-/// The object passes between C and this crate, for good.
+/// The object comes from C, for good.
 ///
 /// # Safety
 ///
 /// `ssl` is live.
-pub(crate) unsafe fn pass(ssl: *mut sys::SSL) {
+pub(crate) unsafe fn take(ssl: *mut sys::SSL) {
     // SAFETY: by this function's contract.
-    if let Some(state) = unsafe { State::of(ssl) } {
-        state.set_theirs();
+    unsafe {
+        if let Some(state) = State::of(ssl) {
+            state.set_theirs();
+            state.return_to(|| SslRef::from_ptr(ssl).last_handshake());
+        }
+    }
+}
+
+/// The object goes to C, for good.
+///
+/// # Safety
+///
+/// As [`take`].
+pub(crate) unsafe fn give(ssl: *mut sys::SSL) {
+    // SAFETY: by this function's contract.
+    unsafe {
+        if let Some(state) = State::of(ssl) {
+            state.set_theirs();
+            state.leave(|| SslRef::from_ptr(ssl).last_handshake());
+        }
     }
 }
 

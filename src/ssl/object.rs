@@ -141,7 +141,9 @@ impl SslRef {
     /// none of them gives a reference to it (such as a certificate that it lends) beyond a change by another.
     #[doc(alias = "SSL_up_ref")]
     pub unsafe fn up_ref(&mut self) -> Result<Ssl, Error> {
-        State::of_mut(self)?.set_shared();
+        let state = State::of_mut(self)?;
+        state.set_shared();
+        state.set_held_elsewhere();
         error::clear();
         // SAFETY: the object is live.
         if unsafe { ext::SSL_up_ref(self.as_ptr()) } != 1 {

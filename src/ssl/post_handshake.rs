@@ -2,11 +2,9 @@
 
 use std::ffi::c_int;
 
-use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::SslRef;
-use super::state::State;
 use crate::error::{self, Error};
 
 impl SslRef {
@@ -21,8 +19,7 @@ impl SslRef {
 
     /// Asks the client for a certificate, on a server after the handshake. The question goes out with the next
     /// [`do_handshake`](Self::do_handshake) or write, and the answer comes in while reading: what was refused ends that
-    /// read. Where what to verify was changed since the handshake, no more tickets are sent, which would let the client in
-    /// elsewhere.
+    /// read.
     ///
     /// # Errors
     ///
@@ -36,11 +33,6 @@ impl SslRef {
         const CALL: &str = "SSL_verify_client_post_handshake";
         if let Some(refusal) = self.poison_story(CALL) {
             return Err(refusal);
-        }
-        if State::of_mut(self)?.shares_sessions() {
-            // Whom it lets in by rules that came after its session, that session lets in everywhere.
-            // SAFETY: the object is live and borrowed for writing.
-            unsafe { sys::SSL_set_num_tickets(self.as_ptr(), 0) };
         }
         error::clear();
         // SAFETY: the object is live and borrowed for writing.

@@ -43,7 +43,8 @@ impl SslRef {
     }
 
     /// Before a server's handshake, or in it: an object that judges its clients otherwise than its context resumes no session
-    /// that another one made, whose client may have shown no certificate, and none resumes the one that it makes.
+    /// that another one made, whose client may have shown no certificate, and none resumes the one that it makes. One that
+    /// is changed after its first handshake sends no more tickets.
     #[cold]
     pub(super) fn name_sessions_apart(&mut self, call: &'static str, phase: Phase) -> Result<(), Error> {
         let ssl = self.as_ptr();
@@ -71,6 +72,10 @@ impl SslRef {
         // SAFETY: the object is live and borrowed for writing; C copies the array, whose length it is told. A session that
         // the first handshake has made is nobody else's while that is under way.
         let named = unsafe {
+            if !first && !State::of_mut(self)?.is_named_apart() {
+                // Tickets are made of the session that is there, which would let in elsewhere whom this object lets in.
+                sys::SSL_set_num_tickets(ssl, 0);
+            }
             let session = if first && !before { sys::SSL_get_session(ssl) } else { ptr::null_mut() };
             ext::SSL_set_session_id_context(ssl, name.as_ptr(), 32) == 1
                 && (session.is_null() || ext::SSL_SESSION_set1_id_context(session, name.as_ptr(), 32) == 1)

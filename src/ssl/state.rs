@@ -7,7 +7,7 @@ use openssl_sys as sys;
 
 use super::SslRef;
 use super::callbacks::SslCallbacks;
-use super::guard::{Pledge, Vouched};
+use super::guard::{Place, Pledge, Vouched};
 use crate::context::{Callbacks, SslContext, SslContextRef};
 use crate::error::{Error, ErrorKind, ErrorStack, OcspRefusal, VerifyFailure};
 use crate::ffi::ex_data::Slot;
@@ -63,6 +63,11 @@ pub(crate) struct State {
     /// C may have used the object since: the handshake that was vouched for may not be the last one.
     crossed: AtomicBool,
     pledge: Mutex<Option<Pledge>>,
+    /// Where the handshake was suspended.
+    place: Mutex<Option<Place>>,
+    held_elsewhere: AtomicBool,
+    /// The handshake of a write that was suspended when the object went to C.
+    writing_in: Mutex<Option<Vouched>>,
     /// C has a part in the handshake that this was noted for.
     late: AtomicBool,
     /// The verify parameters were lent for writing since that was noted.
@@ -187,11 +192,6 @@ impl State {
         self.named_apart.fetch_or(session_too, Ordering::Relaxed);
     }
 
-    /// Whether a session that the object makes now would let in elsewhere whom only this object lets in.
-    pub(super) fn shares_sessions(&self) -> bool {
-        self.judges_apart() && !self.names_sessions() && !self.is_named_apart()
-    }
-
     /// Whether the object has owners besides the one that asks.
     pub(super) fn is_shared(&self) -> bool {
         self.shared.load(Ordering::Relaxed)
@@ -298,14 +298,21 @@ impl State {
     }
 
     /// Looks at what C may have done since. What was vouched for is taken back where this is something else; and nobody here
-    /// saw all of a handshake that is not done. One that may still become something else is looked at again.
-    pub(super) fn recheck(&self, in_init: bool, now: impl FnOnce() -> Vouched) {
+    /// saw all of a handshake with which C went on. What may still become something else is looked at again.
+    pub(super) fn recheck(
+        &self,
+        in_init: bool,
+        place: impl FnOnce() -> Place,
+        last: impl FnOnce() -> Vouched,
+    ) {
         if !self.crossed.load(Ordering::Relaxed) {
             return;
         }
         if !self.is_vouched() {
-            self.late.store(true, Ordering::Relaxed);
-        } else if *lock(&self.vouched_for) != now() {
+            if *lock(&self.place) != Some(place()) {
+                self.late.store(true, Ordering::Relaxed);
+            }
+        } else if *lock(&self.vouched_for) != last() {
             self.vouched.store(false, Ordering::Relaxed);
             *lock(&self.pledge) = None;
             self.late.store(true, Ordering::Relaxed);
@@ -313,7 +320,36 @@ impl State {
             // A renegotiation: until it is done, the last handshake is the one before.
             return;
         }
-        self.crossed.store(false, Ordering::Relaxed);
+        self.crossed.store(self.is_held_elsewhere(), Ordering::Relaxed);
+    }
+
+    /// Notes where a handshake is suspended.
+    pub(super) fn suspend(&self, place: Place) {
+        *lock(&self.place) = Some(place);
+    }
+
+    /// Whether C, or another owner, has the object too: it may be used there at any time between two calls here.
+    fn is_held_elsewhere(&self) -> bool {
+        self.held_elsewhere.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_held_elsewhere(&self) {
+        self.held_elsewhere.store(true, Ordering::Relaxed);
+        self.set_crossed();
+    }
+
+    /// The object goes to C, in the middle of a write perhaps.
+    pub(super) fn leave(&self, last: impl FnOnce() -> Vouched) {
+        if self.is_writing() {
+            *lock(&self.writing_in) = Some(last());
+        }
+    }
+
+    /// The object comes back: a write of another handshake's is none of this one's.
+    pub(super) fn return_to(&self, last: impl FnOnce() -> Vouched) {
+        if self.is_writing() && lock(&self.writing_in).take().is_some_and(|written_in| written_in != last()) {
+            self.set_writing(false);
+        }
     }
 
     /// Keeps a context for as long as the object lives.

@@ -227,6 +227,9 @@ fn a_handshake_that_comes_before_its_connection_waits_for_that() {
         assert!(waits(bio.do_handshake().unwrap_err()));
         assert!(bio.transport().unwrap().should_io_special());
         assert!(waits(bio.ssl_mut().unwrap().do_handshake().unwrap_err()));
+        // Nor does it go by flags, which are the user's too.
+        bio.transport_mut().unwrap().clear_retry_flags();
+        assert!(waits(bio.do_handshake().unwrap_err()));
         // A callback has no say in it.
         let transport = bio.transport_mut().unwrap();
         transport.set_callback(|_| BioVerdict::Refuse(0)).unwrap();
@@ -244,6 +247,8 @@ fn a_handshake_that_comes_before_its_connection_waits_for_that() {
     for _ in 0..2 {
         assert!(waits(SslRef::do_handshake(&mut ssl).unwrap_err()));
     }
+    // What sends nothing waits for nothing.
+    assert_eq!(bio.ssl_mut().unwrap().shutdown().err().and_then(|error| error.want()), None);
     let ssl = chain().into_ssl().unwrap();
     let Err(HandshakeError::WantConnect(suspended)) = ssl.connect(Existing) else { panic!("connected") };
     let Err(HandshakeError::WantConnect(_)) = suspended.resume() else { panic!("connected") };

@@ -1,6 +1,6 @@
 //! Whose handshake it was, where both have a part in it: a client's context that demands a name gets what it demands.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int};
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use libssl::bio::SslBio;
@@ -72,7 +72,7 @@ impl Theirs {
         })
     }
 
-    fn shake_by(&mut self, server: &SslContextRef, step: impl Fn(&mut Self) -> bool) -> Ssl {
+    fn shake_by(&mut self, server: &SslContextRef, mut step: impl FnMut(&mut Self) -> bool) -> Ssl {
         let (left, right) = duplex();
         let mut server = Ssl::new(server).unwrap();
         server.set_stream(right).unwrap();
@@ -246,6 +246,87 @@ fn a_name_for_the_next_handshake_does_not_end_the_connection_of_a_client_that_is
         theirs.lend().set_server_name("other.example").unwrap();
         assert_eq!(theirs.lend().read(&mut [0; 6]).unwrap(), 6);
     }
+}
+
+/// It answers for what it accepts.
+extern "C" fn accept_all(_: c_int, _: *mut sys::X509_STORE_CTX) -> c_int {
+    1
+}
+
+#[test]
+fn a_handshake_that_rust_makes_alone_is_its_own_however_the_object_is_borrowed() {
+    for version in VERSIONS {
+        let mut theirs = Theirs::new(&client_of(version), c"localhost");
+        // SAFETY: the object is live; the function fits.
+        unsafe { sys::SSL_set_verify(theirs.0, sys::SSL_VERIFY_PEER, Some(accept_all)) };
+        let mut server = theirs.shake_by(&other_example(version), |theirs| theirs.lend().connect().is_ok());
+        server.write(b"secret").unwrap();
+        assert_eq!(theirs.lend().read(&mut [0; 6]).unwrap(), 6);
+    }
+}
+
+/// C may use it between any two calls of Rust's.
+#[test]
+fn an_object_of_which_c_has_a_reference_is_looked_at_before_each_use() {
+    for version in VERSIONS {
+        let mut ssl = Ssl::new(&client_of(version)).unwrap();
+        ssl.set_server_name("localhost").unwrap();
+        ssl.set_connect_state();
+        // SAFETY: one is used at a time.
+        let mut theirs = Theirs(unsafe { ssl.up_ref() }.unwrap().into_ptr());
+        let mut server = theirs.shake_by(&server_context(), |_| SslRef::connect(&mut ssl).is_ok());
+        server.write(b"secret").unwrap();
+        assert_eq!(ssl.read(&mut [0; 6]).unwrap(), 6);
+        theirs.clear();
+        // SAFETY: live.
+        assert_eq!(unsafe { sys::SSL_set_session(theirs.0, std::ptr::null_mut()) }, 1);
+        theirs.expect(c"other.example");
+        let (left, right) = duplex();
+        let mut server = Ssl::new(&other_example(version)).unwrap();
+        server.set_stream(right).unwrap();
+        ssl.set_stream(left).unwrap();
+        for _ in 0..10 {
+            // SAFETY: live, with its BIOs.
+            unsafe { sys::SSL_connect(theirs.0) };
+            let _ = SslRef::accept(&mut server);
+        }
+        theirs.expect(c"localhost");
+        server.write(b"secret").unwrap();
+        refuses(ssl.read(&mut [0; 6]));
+    }
+}
+
+/// In TLS 1.3 nothing changes who the peer is.
+#[test]
+fn writes_go_through_a_key_update_whoever_borrows_the_object_for_each() {
+    let mut theirs = Theirs::new(&client_of(ProtocolVersion::TLS1_3), c"localhost");
+    let mut server = theirs.shake_by(&server_context(), |theirs| theirs.lend().connect().is_ok());
+    server.write(b"secret").unwrap();
+    assert_eq!(theirs.lend().read(&mut [0; 6]).unwrap(), 6);
+    const UPDATE_REQUESTED: c_int = 1;
+    // SAFETY: live, and nobody else uses it.
+    assert_eq!(unsafe { ext::SSL_key_update(theirs.0, UPDATE_REQUESTED) }, 1);
+    assert_eq!(theirs.lend().write(b"answer").unwrap(), 6);
+    assert_eq!(server.read(&mut [0; 6]).unwrap(), 6);
+}
+
+#[test]
+fn a_write_that_waited_is_none_of_the_next_handshake_s() {
+    let mut ssl = Ssl::new(&client_of(ProtocolVersion::TLS1_3)).unwrap();
+    ssl.set_server_name("localhost").unwrap();
+    let (left, right) = duplex();
+    let (connected, _server) = shake_over(ssl, left, Ssl::new(&server_context()).unwrap(), right);
+    let mut connected = connected.unwrap();
+    connected.channel_mut().set_room(10);
+    let mut ssl = connected.into_ssl().unwrap();
+    assert_eq!(ssl.write(&[7; 5000]).unwrap_err().want(), Some(Want::Write));
+    let raw = ssl.into_ptr();
+    // SAFETY: the reference that `into_ptr` gave, which stays the test's until it is taken back.
+    let mut theirs = std::mem::ManuallyDrop::new(Theirs(raw));
+    theirs.clear();
+    let _server = theirs.shake(&server_context());
+    // SAFETY: as above.
+    assert!(Connected::adopt(unsafe { Ssl::from_ptr(raw) }).is_ok());
 }
 
 /// By generic code, which knows nothing of the types' own functions.

@@ -221,7 +221,7 @@ pub(super) unsafe fn refuse(bio: *mut sys::BIO, call: &'static str, retry: BioRe
             error::raise(library, reason, call, &text);
         }
     }
-    panics::drop_contained(error);
+    run(|| panics::drop_contained(error));
     errno::set(errno);
     FAILED
 }
@@ -243,10 +243,10 @@ unsafe fn pass_on(bio: *mut sys::BIO, call: &'static str, mut error: Error) {
         match unsafe { method::find_core(ext::BIO_next(bio)) } {
             // SAFETY: as above.
             Some(mut core) => unsafe { core.as_mut() }.keep_failure(story),
-            None => panics::drop_contained(story),
+            None => _ = run(|| panics::drop_contained(story)),
         }
     }
-    panics::drop_contained(error);
+    run(|| panics::drop_contained(error));
     errno::set(errno);
 }
 
