@@ -302,3 +302,25 @@ fn one_connection_s_failure_is_not_another_s() {
     });
     assert_eq!(seen.log[seen.log.len() - 2], "[1] closed: 10 bytes to the backend, 10 to the client");
 }
+
+#[test]
+fn clients_for_whom_no_descriptor_is_left_wait_until_others_have_gone() {
+    const CLIENTS: usize = 70;
+    let seen = in_all_stages(|stage| {
+        let mut relay = stage.relay(9, &["--once", &CLIENTS.to_string(), "--timeout", "600"]);
+        relay.limit_descriptors(64);
+        let idle: Vec<_> = (0..CLIENTS).map(|_| relay.dial()).collect();
+        relay.says("relay: accept failed: Too many open files (os error 24)");
+        for client in idle {
+            hang_up(client);
+        }
+        let mut seen = relay.end();
+        // How many find room at first, and how often it is tried for the rest, is each stage's own.
+        seen.log.retain(|line| !line.ends_with(" accepted") && !line.contains("accept failed"));
+        seen
+    });
+    assert_eq!(seen.code, Some(0), "{seen:#?}");
+    let cut = seen.log.iter().filter(|line| line.ends_with("] cut")).count();
+    assert_eq!(cut, CLIENTS, "{seen:#?}");
+    assert_eq!(seen.log.last().map(String::as_str), Some("relay: served 70"));
+}

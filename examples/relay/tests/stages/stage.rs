@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::net::TcpStream;
 use std::process::Command;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use crate::commands::{Files, Running};
 use crate::identities::pki;
@@ -115,8 +115,17 @@ impl Relay {
 
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
-        let pid = i32::try_from(self.program.id()).ok().and_then(Pid::from_raw).expect("a process");
-        kill_process(pid, Signal::Term).expect("it runs");
+        kill_process(self.pid(), Signal::Term).expect("it runs");
+    }
+
+    /// From here on it may have so many descriptors open.
+    pub(crate) fn limit_descriptors(&self, count: u64) {
+        let limit = Rlimit { current: Some(count), maximum: Some(count) };
+        prlimit(Some(self.pid()), Resource::Nofile, limit).expect("it runs");
+    }
+
+    fn pid(&self) -> Pid {
+        i32::try_from(self.program.id()).ok().and_then(Pid::from_raw).expect("a process")
     }
 
     /// Waits for its end.
