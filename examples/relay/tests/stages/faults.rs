@@ -324,3 +324,23 @@ fn clients_for_whom_no_descriptor_is_left_wait_until_others_have_gone() {
     assert_eq!(cut, CLIENTS, "{seen:#?}");
     assert_eq!(seen.log.last().map(String::as_str), Some("relay: served 70"));
 }
+
+#[test]
+fn a_relay_whose_output_is_closed_serves_as_well() {
+    in_all_stages(|stage| {
+        let backend = Backend::raw(|mut socket| read_all(&mut socket));
+        // Two sockets may have a port as long as only one of them listens.
+        let port = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        sockopt::set_socket_reuseaddr(&port, true).expect("a socket");
+        bind(&port, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        let port = TcpListener::from(port);
+        let number = port.local_addr().expect("an address").port();
+        let relay = stage.mute_relay(number, backend.port, &["--once", "2"]);
+        let mut client = connect("localhost", relay.dial()).expect("a handshake");
+        client.write_all(b"unheard").expect("a write");
+        client.shutdown().expect("an end");
+        assert_eq!(read_all(&mut client), (vec![], End::Clean));
+        assert_eq!(backend.join(), (b"unheard".to_vec(), End::Clean));
+        assert_eq!(relay.end(), Seen { code: Some(0), log: vec![] });
+    });
+}

@@ -3,11 +3,14 @@
 use std::fmt::Debug;
 use std::net::TcpStream;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use crate::commands::{Files, Running};
 use crate::identities::pki;
+use crate::peers::hang_up;
 
 /// The stages, by their binaries.
 const STAGES: [(&str, &str); 4] = [
@@ -88,17 +91,35 @@ impl Stage {
     }
 
     fn start(&self, backend: u16, more: &[&str]) -> Relay {
-        let mut command = self.command(&["--listen", "127.0.0.1:0"]);
+        let mut program = Running::start(self.serving(self.command(&[]), 0, backend).args(more));
+        let line = program.line_with("relay: listening on 127.0.0.1:");
+        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        Relay { program, port }
+    }
+
+    /// A relay to a plain backend that has neither stdout nor stderr to say that it listens on this port.
+    pub(crate) fn mute_relay(&self, port: u16, backend: u16, more: &[&str]) -> Relay {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$@\" >&- 2>&-", "sh", self.binary, "--backend-plain"]);
+        let mut program = Running::start(self.serving(command, port, backend).args(more));
+        // It has its stdin until it ends.
+        while TcpStream::connect(("127.0.0.1", port)).map(hang_up).is_err() {
+            program.try_say("\n").expect("it runs");
+            thread::sleep(Duration::from_millis(10));
+        }
+        Relay { program, port }
+    }
+
+    /// What to serve: both identities, to a backend on this port.
+    fn serving(&self, mut command: Command, port: u16, backend: u16) -> Command {
+        command.args(["--listen", &format!("127.0.0.1:{port}")]);
         command.args(["--backend", &format!("127.0.0.1:{backend}")]);
         for name in ["localhost", "other"] {
             let [chain, key] = [format!("{name}.pem"), format!("{name}.key")].map(|file| self.file(&file));
             let asked = if name == "other" { "other.example" } else { name };
             command.args(["--identity", asked, &chain, &key]);
         }
-        let mut program = Running::start(command.args(more));
-        let line = program.line_with("relay: listening on 127.0.0.1:");
-        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-        Relay { program, port }
+        command
     }
 }
 
