@@ -44,7 +44,7 @@ static int parse_place(const char *text, struct place *place)
 {
     const char *colon = strrchr(text, ':');
     size_t length;
-    unsigned long port;
+    unsigned long port = 0;
 
     if (colon == NULL || colon == text)
         return 0;
@@ -60,7 +60,8 @@ static int parse_place(const char *text, struct place *place)
         return 0;
     memcpy(place->host, text, length);
     place->host[length] = '\0';
-    snprintf(place->port, sizeof(place->port), "%.7s", colon + 1);
+    /* As it was understood: with zeros before it there would be no room for it. */
+    snprintf(place->port, sizeof(place->port), "%hu", (unsigned short)port);
     return 1;
 }
 
