@@ -125,8 +125,9 @@ static SSL_CTX *context_of(const struct identity *identity, const char *alpn)
         goto failed;
     }
     /*
-     * All contexts share one name for their sessions: a connection begins in the first one, whoever it asks for.
-     * OpenSSL itself compares the names that clients ask for before it resumes.
+     * All contexts share one name for their sessions: a connection begins in the first one, whoever it asks for. So a
+     * session that was made with one identity resumes where another is asked for, which OpenSSL does not prevent, and
+     * which does no harm here: none of them verifies its clients, and all lead to the same backend.
      */
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
     if (SSL_CTX_set_session_id_context(context, sessions, sizeof(sessions) - 1) != 1) {
