@@ -64,7 +64,8 @@ impl SslRef {
         }
     }
 
-    /// The name that the client asked for, as the peer sent it or as it was set, or `None`.
+    /// The name that the client asked for, as the peer sent it or as it was set, or `None`. Where a session of TLS 1.2 or
+    /// before was resumed, the name of that session, whatever was asked for.
     ///
     /// C: [`SSL_get_servername(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_servername_callback/)
     #[doc(alias = "SSL_get_servername")]
