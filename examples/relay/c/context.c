@@ -65,13 +65,23 @@ static int readable(const char *whose, const char *path)
     char reason[REASON_SIZE];
     FILE *file = fopen(path, "r");
 
-    if (file == NULL) {
+    /* A directory opens as a file does. */
+    if (file == NULL || (fgetc(file) == EOF && ferror(file))) {
         describe_errno(reason, sizeof(reason), errno);
         log_line("relay: %s: cannot read %s: %s", whose, path, reason);
+        if (file != NULL)
+            fclose(file);
         return 0;
     }
     fclose(file);
     return 1;
+}
+
+/* Who starts the relay need not be there: OpenSSL would ask at the terminal, and wait. */
+static int know_no_passphrase(char *passphrase, int size, int writing, void *argument)
+{
+    (void)passphrase, (void)size, (void)writing, (void)argument;
+    return -1;
 }
 
 static int refused(const char *whose, const char *what)
@@ -105,6 +115,7 @@ static int use_identity(SSL_CTX *context, const struct identity *identity)
     snprintf(whose, sizeof(whose), "identity %s", identity->name);
     if (!readable(whose, identity->chain) || !readable(whose, identity->key))
         return 0;
+    SSL_CTX_set_default_passwd_cb(context, know_no_passphrase);
     if (SSL_CTX_use_certificate_chain_file(context, identity->chain) != 1)
         return refused(whose, identity->chain);
     if (SSL_CTX_use_PrivateKey_file(context, identity->key, SSL_FILETYPE_PEM) != 1

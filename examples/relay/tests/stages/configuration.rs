@@ -75,6 +75,14 @@ fn files_that_cannot_be_used_are_named_with_the_reason() {
         with_files(good, key, "none.pem"),
         "relay: backend: cannot read FILES/none.pem: No such file or directory (os error 2)"
     );
+    for (chain, key, ca, whose) in [
+        ("", key, ca, "identity localhost"),
+        (good, "", ca, "identity localhost"),
+        (good, key, "", "backend"),
+    ] {
+        let directory = format!("relay: {whose}: cannot read FILES/: Is a directory (os error 21)");
+        assert_eq!(with_files(chain, key, ca), directory);
+    }
     let no_start = with_files("garbage.pem", key, ca);
     assert!(
         no_start.starts_with(
@@ -89,6 +97,10 @@ fn files_that_cannot_be_used_are_named_with_the_reason() {
         other_key.contains("FILES/other.key: error:05800074:x509 certificate routines::key values mismatch"),
         "{other_key}"
     );
+    // Nobody is asked for a passphrase.
+    let locked = with_files(good, "locked.key", ca);
+    assert!(locked.starts_with("relay: identity localhost: FILES/locked.key: error:"), "{locked}");
+    assert!(locked.ends_with("interrupted or cancelled"), "{locked}");
     let no_roots = with_files(good, key, "garbage.pem");
     assert_eq!(no_roots, "relay: backend: FILES/garbage.pem: no certificates in it");
 }

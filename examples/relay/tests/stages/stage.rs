@@ -6,6 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use libssl::x509::PKey;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use crate::commands::{Files, Running};
@@ -56,10 +57,13 @@ pub(crate) struct Relay {
 
 fn files() -> Files {
     let pki = pki();
+    let key = PKey::from_pem(pki.localhost.key_pem.as_bytes(), None).expect("a key");
+    let locked = key.to_encrypted_pkcs8_pem("AES-256-CBC", b"open sesame").expect("a key");
     Files::new(&[
         ("ca.pem", &pki.ca_pem),
         ("localhost.pem", &pki.localhost.chain_pem),
         ("localhost.key", &pki.localhost.key_pem),
+        ("locked.key", &locked),
         ("other.pem", &pki.other_name.chain_pem),
         ("other.key", &pki.other_name.key_pem),
         ("garbage.pem", "this is no certificate\n"),

@@ -93,7 +93,7 @@ pub unsafe extern "C" fn dialer_new(ca_file: *const c_char, name: *const c_char)
 fn context(ca_file: Option<&Path>) -> Option<SslContext> {
     let (what, anchors) = match ca_file {
         Some(file) => {
-            if let Err(error) = fs::File::open(file) {
+            if let Err(error) = fs::read(file) {
                 log!("relay: backend: cannot read {}: {error}", file.display());
                 return None;
             }
