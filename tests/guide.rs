@@ -168,14 +168,28 @@ fn dial(port: u16, blocks: bool) -> TcpStream {
     tcp
 }
 
+/// What is asked for: the answer from this port, in a buffer of this size where C gives one.
+#[derive(Clone, Copy)]
+struct Visit {
+    port: u16,
+    room: usize,
+}
+
+impl Visit {
+    fn to(port: u16) -> Self {
+        Self { port, room: 1 << 20 }
+    }
+}
+
 /// One way to fetch the answer: a program or a function.
-type Fetch<'a> = Box<dyn Fn(u16) -> Result<Vec<u8>, String> + 'a>;
+type Fetch<'a> = Box<dyn Fn(Visit) -> Result<Vec<u8>, String> + 'a>;
 
 fn by_c<'a>(function: &'a str, ca: &'a Path, blocks: bool) -> Fetch<'a> {
     let program = c_program(function, "fetch");
-    Box::new(move |port| {
+    Box::new(move |visit| {
         let mut command = Command::new(&program);
-        command.args([&port.to_string(), "localhost"]).arg(ca).arg(if blocks { "blocks" } else { "not" });
+        command.args([&visit.port.to_string(), "localhost"]).arg(ca);
+        command.args([if blocks { "blocks" } else { "not" }, &visit.room.to_string()]);
         let output = command.output().unwrap();
         match output.status.code() {
             Some(0) => Ok(output.stdout),
@@ -189,9 +203,9 @@ type InC =
     unsafe extern "C" fn(*mut SSL_CTX, c_int, *const c_char, *const c_char, *mut c_char, usize) -> c_long;
 
 fn as_c(context: &SslContext, function: InC) -> Fetch<'_> {
-    Box::new(move |port| {
-        let tcp = dial(port, true);
-        let mut out = vec![0_u8; 1 << 20];
+    Box::new(move |visit| {
+        let tcp = dial(visit.port, true);
+        let mut out = vec![0_u8; visit.room];
         let (host, question) = (c"localhost", c"a question\n");
         // SAFETY: all of it lives through the call, and is as long as is said.
         let length = unsafe {
@@ -207,8 +221,9 @@ fn as_c(context: &SslContext, function: InC) -> Fetch<'_> {
 type InRust = fn(&SslContext, TcpStream, &str, &[u8]) -> Result<Vec<u8>, Box<dyn Error>>;
 
 fn in_rust<'a>(context: &'a SslContext, function: InRust, blocks: bool) -> Fetch<'a> {
-    Box::new(move |port| {
-        function(context, dial(port, blocks), "localhost", b"a question\n").map_err(|error| error.to_string())
+    Box::new(move |visit| {
+        let tcp = dial(visit.port, blocks);
+        function(context, tcp, "localhost", b"a question\n").map_err(|error| error.to_string())
     })
 }
 
@@ -231,11 +246,37 @@ fn each_client_of_the_guide_gets_the_same_from_the_same_peer() {
     {
         for (name, fetch) in &ways {
             let (port, peer) = peer(kind);
-            let fetched = fetch(port);
+            let fetched = fetch(Visit::to(port));
             peer.join().unwrap();
             match kind {
                 Peer::Answers => assert!(fetched.as_deref() == Ok(&answer()), "{name}: {:?}", fetched.err()),
                 _ => assert!(fetched.is_err(), "{name} got {} bytes from {kind:?}", fetched.unwrap().len()),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_buffer_that_the_answer_fills_is_enough_for_all_and_a_smaller_one_for_none() {
+    let (_files, ca) = ca_file();
+    let context = client_builder().build();
+    let ways: [(&str, Fetch<'_>); 5] = [
+        ("blocking.c", by_c("blocking", &ca, true)),
+        ("nonblocking.c", by_c("nonblocking", &ca, false)),
+        ("pump.c", by_c("pump", &ca, true)),
+        ("transpiled.rs", as_c(&context, transpiled::fetch)),
+        ("mirror.rs", as_c(&context, mirror::fetch)),
+    ];
+    let answer = answer();
+    for (room, is_enough) in [(answer.len(), true), (answer.len() - 1, false), (0, false)] {
+        for (name, fetch) in &ways {
+            let (port, peer) = peer(Peer::Answers);
+            let fetched = fetch(Visit { room, ..Visit::to(port) });
+            peer.join().unwrap();
+            if is_enough {
+                assert!(fetched.as_ref() == Ok(&answer), "{name}: {:?}", fetched.err());
+            } else {
+                assert!(fetched.is_err(), "{name} got {} bytes into {room}", fetched.unwrap().len());
             }
         }
     }

@@ -1,9 +1,10 @@
+use std::error::Error;
 use std::ffi::{CStr, c_char, c_int, c_long};
 
 use libssl::context::SslVerifyMode;
 use libssl::error::ErrorCode;
 use libssl::ffi::SSL_CTX;
-use libssl::{Error, Ssl, SslContextRef, SslRef};
+use libssl::{Ssl, SslContextRef, SslRef};
 
 /// The same function, for the C that calls it (with `#[unsafe(no_mangle)]`). What C promises is said once, at the door.
 ///
@@ -45,7 +46,7 @@ unsafe fn exchange(
     host: &str,
     request: &[u8],
     out: &mut [u8],
-) -> Result<usize, Error> {
+) -> Result<usize, Box<dyn Error>> {
     let mut ssl = Ssl::new(ctx)?;
     // SAFETY: by this function's contract.
     unsafe { ssl.set_fd(fd) }?;
@@ -54,9 +55,12 @@ unsafe fn exchange(
     ssl.set_verify(SslVerifyMode::PEER)?;
     SslRef::connect(&mut ssl)?;
     ssl.write(request)?;
-    let mut done = 0;
+    let (mut done, mut one_more) = (0, [0]);
     loop {
-        match ssl.read(&mut out[done..]) {
+        // An empty buffer is answered with `Ok(0)`: where `out` is full, one more byte tells of the end.
+        let is_full = done == out.len();
+        match ssl.read(if is_full { &mut one_more } else { &mut out[done..] }) {
+            Ok(_) if is_full => return Err("there is no room for the whole answer".into()),
             Ok(length) => done += length,
             Err(error) if error.code() == ErrorCode::ZeroReturn => break,
             Err(error) => return Err(error.into()), // cut off, or failed: never a short answer
