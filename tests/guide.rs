@@ -282,6 +282,28 @@ fn a_buffer_that_the_answer_fills_is_enough_for_all_and_a_smaller_one_for_none()
     }
 }
 
+#[test]
+fn what_cannot_be_told_on_stderr_ends_no_program() {
+    const CHILD: &str = "LIBSSL_TEST_GUIDE_DEAF";
+    if std::env::var_os(CHILD).is_none() {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "what_cannot_be_told_on_stderr_ends_no_program", "--nocapture"]);
+        let output = command.env(CHILD, "1").stderr(full).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        return;
+    }
+    let context = client_builder().build();
+    let (port, server) = peer(Peer::HasAnotherName);
+    assert!(as_c(&context, mirror::fetch)(Visit::to(port)).is_err());
+    server.join().unwrap();
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    drop(dial(listener.local_addr().unwrap().port(), true));
+    let identity = identity(&pki().localhost);
+    assert_eq!(server::serve(&listener, 1, &identity, &identity).unwrap(), 0);
+}
+
 /// C's object in Rust's hands for the length of its handshake.
 #[test]
 fn a_handshake_that_c_began_is_finished_in_rust() {

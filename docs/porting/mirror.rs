@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::ffi::{CStr, c_char, c_int, c_long};
+use std::io::{self, Write};
 
 use libssl::context::SslVerifyMode;
 use libssl::error::ErrorCode;
@@ -33,7 +34,8 @@ pub unsafe extern "C" fn fetch(
     match unsafe { exchange(ctx, fd, host, request.to_bytes(), out) } {
         Ok(length) => length as c_long,
         Err(error) => {
-            eprintln!("{error}");
+            // Not `eprintln!`: it panics where stderr takes nothing, and a panic would end C's program here.
+            let _ = writeln!(io::stderr(), "{error}");
             -1
         }
     }
