@@ -7,13 +7,15 @@ mod c_program;
 mod commands;
 mod common;
 
+use std::collections::BTreeMap;
 use std::error::Error;
-use std::ffi::{c_char, c_int, c_long};
+use std::ffi::{CStr, c_char, c_int, c_long};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::thread;
 
 use commands::{Files, Running, openssl, run};
@@ -82,8 +84,14 @@ fn the_page_shows_the_files_that_are_tested() {
     }
 }
 
-/// A C function of the guide and the program around it.
-fn c_program(function: &str, around: &str) -> PathBuf {
+/// A C function of the guide and the program around it, built once: what runs in another test cannot be written anew.
+fn c_program(function: &'static str, around: &str) -> PathBuf {
+    static BUILT: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap();
+    built.entry(function).or_insert_with(|| build(function, around)).clone()
+}
+
+fn build(function: &str, around: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sources = [
         root.join("docs/porting").join(function).with_extension("c"),
@@ -168,27 +176,28 @@ fn dial(port: u16, blocks: bool) -> TcpStream {
     tcp
 }
 
-/// What is asked for: the answer from this port, in a buffer of this size where C gives one.
+/// What is asked for: the answer from this port and host, in a buffer of this size where C gives one.
 #[derive(Clone, Copy)]
 struct Visit {
     port: u16,
+    host: &'static CStr,
     room: usize,
 }
 
 impl Visit {
     fn to(port: u16) -> Self {
-        Self { port, room: 1 << 20 }
+        Self { port, host: c"localhost", room: 1 << 20 }
     }
 }
 
 /// One way to fetch the answer: a program or a function.
 type Fetch<'a> = Box<dyn Fn(Visit) -> Result<Vec<u8>, String> + 'a>;
 
-fn by_c<'a>(function: &'a str, ca: &'a Path, blocks: bool) -> Fetch<'a> {
+fn by_c<'a>(function: &'static str, ca: &'a Path, blocks: bool) -> Fetch<'a> {
     let program = c_program(function, "fetch");
     Box::new(move |visit| {
         let mut command = Command::new(&program);
-        command.args([&visit.port.to_string(), "localhost"]).arg(ca);
+        command.args([&visit.port.to_string(), visit.host.to_str().unwrap()]).arg(ca);
         command.args([if blocks { "blocks" } else { "not" }, &visit.room.to_string()]);
         let output = command.output().unwrap();
         match output.status.code() {
@@ -206,7 +215,7 @@ fn as_c(context: &SslContext, function: InC) -> Fetch<'_> {
     Box::new(move |visit| {
         let tcp = dial(visit.port, true);
         let mut out = vec![0_u8; visit.room];
-        let (host, question) = (c"localhost", c"a question\n");
+        let (host, question) = (visit.host, c"a question\n");
         // SAFETY: all of it lives through the call, and is as long as is said.
         let length = unsafe {
             let (room, out) = (out.len(), out.as_mut_ptr().cast());
@@ -222,25 +231,33 @@ type InRust = fn(&SslContext, TcpStream, &str, &[u8]) -> Result<Vec<u8>, Box<dyn
 
 fn in_rust<'a>(context: &'a SslContext, function: InRust, blocks: bool) -> Fetch<'a> {
     Box::new(move |visit| {
-        let tcp = dial(visit.port, blocks);
-        function(context, tcp, "localhost", b"a question\n").map_err(|error| error.to_string())
+        let (tcp, host) = (dial(visit.port, blocks), visit.host.to_str().unwrap());
+        function(context, tcp, host, b"a question\n").map_err(|error| error.to_string())
     })
 }
+
+/// All of them.
+fn ways<'a>(context: &'a SslContext, ca: &'a Path) -> [(&'static str, Fetch<'a>); 8] {
+    [
+        ("blocking.c", by_c("blocking", ca, true)),
+        ("nonblocking.c", by_c("nonblocking", ca, false)),
+        ("pump.c", by_c("pump", ca, true)),
+        ("transpiled.rs", as_c(context, transpiled::fetch)),
+        ("mirror.rs", as_c(context, mirror::fetch)),
+        ("blocking.rs", in_rust(context, blocking::fetch, true)),
+        ("nonblocking.rs", in_rust(context, nonblocking::fetch, false)),
+        ("pump.rs", in_rust(context, pump::fetch, true)),
+    ]
+}
+
+/// So many of them, the first, are C's, or get their buffer from C.
+const WITH_A_BUFFER: usize = 5;
 
 #[test]
 fn each_client_of_the_guide_gets_the_same_from_the_same_peer() {
     let (_files, ca) = ca_file();
     let context = client_builder().build();
-    let ways: [(&str, Fetch<'_>); 8] = [
-        ("blocking.c", by_c("blocking", &ca, true)),
-        ("nonblocking.c", by_c("nonblocking", &ca, false)),
-        ("pump.c", by_c("pump", &ca, true)),
-        ("transpiled.rs", as_c(&context, transpiled::fetch)),
-        ("mirror.rs", as_c(&context, mirror::fetch)),
-        ("blocking.rs", in_rust(&context, blocking::fetch, true)),
-        ("nonblocking.rs", in_rust(&context, nonblocking::fetch, false)),
-        ("pump.rs", in_rust(&context, pump::fetch, true)),
-    ];
+    let ways = ways(&context, &ca);
     for kind in
         [Peer::Answers, Peer::HasAnotherName, Peer::IsCut, Peer::Hangs, Peer::SpeaksHttp, Peer::Refuses]
     {
@@ -257,19 +274,26 @@ fn each_client_of_the_guide_gets_the_same_from_the_same_peer() {
 }
 
 #[test]
+fn a_host_may_be_an_address() {
+    let (_files, ca) = ca_file();
+    let context = client_builder().build();
+    for (name, fetch) in ways(&context, &ca) {
+        for (host, is_theirs) in [(c"127.0.0.1", true), (c"::1", true), (c"127.0.0.2", false)] {
+            let (port, peer) = peer(Peer::Answers);
+            let fetched = fetch(Visit { host, ..Visit::to(port) });
+            peer.join().unwrap();
+            assert_eq!(fetched.is_ok(), is_theirs, "{name}, {host:?}: {:?}", fetched.err());
+        }
+    }
+}
+
+#[test]
 fn a_buffer_that_the_answer_fills_is_enough_for_all_and_a_smaller_one_for_none() {
     let (_files, ca) = ca_file();
     let context = client_builder().build();
-    let ways: [(&str, Fetch<'_>); 5] = [
-        ("blocking.c", by_c("blocking", &ca, true)),
-        ("nonblocking.c", by_c("nonblocking", &ca, false)),
-        ("pump.c", by_c("pump", &ca, true)),
-        ("transpiled.rs", as_c(&context, transpiled::fetch)),
-        ("mirror.rs", as_c(&context, mirror::fetch)),
-    ];
-    let answer = answer();
+    let (ways, answer) = (ways(&context, &ca), answer());
     for (room, is_enough) in [(answer.len(), true), (answer.len() - 1, false), (0, false)] {
-        for (name, fetch) in &ways {
+        for (name, fetch) in &ways[..WITH_A_BUFFER] {
             let (port, peer) = peer(Peer::Answers);
             let fetched = fetch(Visit { room, ..Visit::to(port) });
             peer.join().unwrap();

@@ -52,8 +52,7 @@ unsafe fn exchange(
     let mut ssl = Ssl::new(ctx)?;
     // SAFETY: by this function's contract.
     unsafe { ssl.set_fd(fd) }?;
-    ssl.set_sni(Some(host))?;
-    ssl.set_verify_host(host)?;
+    ssl.set_server_name(host)?; // SSL_set_tlsext_host_name and SSL_set1_host, which takes addresses too
     ssl.set_verify(SslVerifyMode::PEER)?;
     SslRef::connect(&mut ssl)?;
     ssl.write(request)?;
