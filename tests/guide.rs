@@ -16,6 +16,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use commands::{Files, Running, openssl, run};
@@ -178,20 +179,30 @@ fn dial(port: u16, blocks: bool) -> TcpStream {
 
 /// What is asked for: the answer from this port and host, in a buffer of this size where C gives one.
 #[derive(Clone, Copy)]
-struct Visit {
+struct Visit<'a> {
     port: u16,
     host: &'static CStr,
     room: usize,
+    /// Gets the socket too, if that is one of this process.
+    dialled: Option<&'a Sender<TcpStream>>,
 }
 
-impl Visit {
+impl Visit<'_> {
     fn to(port: u16) -> Self {
-        Self { port, host: c"localhost", room: 1 << 20 }
+        Self { port, host: c"localhost", room: 1 << 20, dialled: None }
+    }
+
+    fn dial(&self, blocks: bool) -> TcpStream {
+        let tcp = dial(self.port, blocks);
+        if let Some(dialled) = self.dialled {
+            dialled.send(tcp.try_clone().unwrap()).unwrap();
+        }
+        tcp
     }
 }
 
 /// One way to fetch the answer: a program or a function.
-type Fetch<'a> = Box<dyn Fn(Visit) -> Result<Vec<u8>, String> + 'a>;
+type Fetch<'a> = Box<dyn Fn(Visit<'_>) -> Result<Vec<u8>, String> + 'a>;
 
 fn by_c<'a>(function: &'static str, ca: &'a Path, blocks: bool) -> Fetch<'a> {
     let program = c_program(function, "fetch");
@@ -213,7 +224,7 @@ type InC =
 
 fn as_c(context: &SslContext, function: InC) -> Fetch<'_> {
     Box::new(move |visit| {
-        let tcp = dial(visit.port, true);
+        let tcp = visit.dial(true);
         let mut out = vec![0_u8; visit.room];
         let (host, question) = (visit.host, c"a question\n");
         // SAFETY: all of it lives through the call, and is as long as is said.
@@ -231,7 +242,7 @@ type InRust = fn(&SslContext, TcpStream, &str, &[u8]) -> Result<Vec<u8>, Box<dyn
 
 fn in_rust<'a>(context: &'a SslContext, function: InRust, blocks: bool) -> Fetch<'a> {
     Box::new(move |visit| {
-        let (tcp, host) = (dial(visit.port, blocks), visit.host.to_str().unwrap());
+        let (tcp, host) = (visit.dial(blocks), visit.host.to_str().unwrap());
         function(context, tcp, host, b"a question\n").map_err(|error| error.to_string())
     })
 }
@@ -270,6 +281,32 @@ fn each_client_of_the_guide_gets_the_same_from_the_same_peer() {
                 _ => assert!(fetched.is_err(), "{name} got {} bytes from {kind:?}", fetched.unwrap().len()),
             }
         }
+    }
+}
+
+#[test]
+fn a_whole_answer_is_not_lost_where_the_last_word_cannot_be_said() {
+    let (_files, ca) = ca_file();
+    let context = client_builder().build();
+    // The others have their sockets for themselves; transpiled.rs does what blocking.c does.
+    for (name, fetch) in ways(&context, &ca).into_iter().filter(|(name, _)| name.ends_with(".rs")) {
+        let (sender, dialled) = mpsc::channel::<TcpStream>();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || {
+            let context = SslContext::server(&identity(&pki().localhost)).unwrap().build();
+            let tcp = listener.accept().unwrap().0;
+            let mut connected = Ssl::new(&context).unwrap().accept(tcp).unwrap();
+            connected.read_exact(&mut [0; 11]).unwrap();
+            // Whatever the client writes from here on fails.
+            dialled.recv().unwrap().shutdown(Shutdown::Write).unwrap();
+            connected.write_all(b"an answer\n").unwrap();
+            connected.shutdown().unwrap();
+            connected.read(&mut [0]).unwrap_err();
+        });
+        let fetched = fetch(Visit { dialled: Some(&sender), ..Visit::to(port) });
+        server.join().unwrap();
+        assert!(fetched.as_deref() == Ok(b"an answer\n"), "{name}: {fetched:?}");
     }
 }
 
