@@ -21,14 +21,17 @@ use std::thread;
 
 use commands::{Files, Running, openssl, run};
 use common::{Made, client_builder, client_ssl, identity, pki};
-use libssl::context::ClientHelloDecision;
+use libssl::context::{ClientHelloDecision, SslVerifyMode, VerifyView};
+use libssl::error::ErrorStack;
 use libssl::ffi::SSL_CTX;
-use libssl::{Alert, Connected, Identity, Ssl, SslContext};
+use libssl::{Alert, Connected, Identity, Ssl, SslContext, SslRef, Want};
 
 #[path = "../docs/porting/blocking.rs"]
 mod blocking;
 #[path = "../docs/porting/errors.rs"]
 mod errors;
+#[path = "../docs/porting/handover.rs"]
+mod handover;
 #[path = "../docs/porting/mirror.rs"]
 #[allow(clippy::disallowed_methods, clippy::missing_safety_doc)]
 mod mirror;
@@ -395,6 +398,28 @@ fn a_handshake_that_c_began_is_finished_in_rust() {
             assert!(!output.stderr.is_empty() || kind == Peer::Hangs, "{kind:?} left nothing in the queue");
         }
     }
+}
+
+#[test]
+fn a_handshake_that_rust_cannot_finish_leaves_the_reason_in_the_queue() {
+    let mut builder = client_builder();
+    let suspends = |view: &mut VerifyView<'_>| view.suspend().is_ok();
+    builder.set_verify_callback(SslVerifyMode::PEER, suspends).unwrap();
+    let (port, peer) = peer(Peer::Answers);
+    let tcp = dial(port, false);
+    let mut ssl = client_ssl(&builder.build());
+    // SAFETY: the socket is open for as long as the object is.
+    unsafe { ssl.set_fd(tcp.as_raw_fd()) }.unwrap();
+    assert_eq!(SslRef::connect(&mut ssl).unwrap_err().want(), Some(Want::Read));
+
+    // SAFETY: nobody else uses the object, whose BIO has this descriptor.
+    let finished = unsafe { handover::finish_handshake(ssl.as_ptr(), tcp.as_raw_fd()) };
+
+    let queue = ErrorStack::drain();
+    assert_eq!(finished, 0);
+    assert!(queue.iter().any(|reason| reason.data().contains("verif")), "{queue:?}");
+    drop((ssl, tcp));
+    peer.join().unwrap();
 }
 
 #[test]
