@@ -11,7 +11,8 @@ use libssl::{Ssl, SslContextRef, SslRef};
 ///
 /// # Safety
 ///
-/// `ctx` is live and no longer changed, `fd` is open, the strings end with NUL, and `out` has `room` bytes.
+/// None is NULL: `ctx` is live and no longer changed, `fd` is open, `host` and `request` are C strings, and `out` has `room`
+/// bytes that nobody else uses.
 pub unsafe extern "C" fn fetch(
     ctx: *mut SSL_CTX,
     fd: c_int,
@@ -20,8 +21,9 @@ pub unsafe extern "C" fn fetch(
     out: *mut c_char,
     room: usize,
 ) -> c_long {
-    // SAFETY: by this function's contract.
+    // SAFETY: by this function's contract. C need not have written to its buffer yet; the bytes of a slice are written.
     let (ctx, host, request, out) = unsafe {
+        out.write_bytes(0, room);
         (
             SslContextRef::from_ptr(ctx),
             CStr::from_ptr(host),
