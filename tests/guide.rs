@@ -14,7 +14,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -346,15 +346,43 @@ fn a_buffer_that_the_answer_fills_is_enough_for_all_and_a_smaller_one_for_none()
     }
 }
 
+const CHILD: &str = "LIBSSL_TEST_GUIDE_CHILD";
+
+/// One of these tests in a process of its own, where it finds [`CHILD`].
+fn in_child(test: &str, stderr: Stdio) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(CHILD, "1");
+    let output = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap().wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    output
+}
+
+#[test]
+fn what_the_transpiled_function_says_is_what_c_says() {
+    if std::env::var_os(CHILD).is_none() {
+        let (_files, ca) = ca_file();
+        let (port, server) = peer(Peer::HasAnotherName);
+        let in_c = by_c("blocking", &ca, true)(Visit::to(port)).unwrap_err();
+        server.join().unwrap();
+        let output = in_child("what_the_transpiled_function_says_is_what_c_says", Stdio::piped());
+        let transpiled = String::from_utf8(output.stderr).unwrap();
+        // A line begins with the thread's number.
+        let reason = |said: &str| said.trim().split_once(":error:").map(|(_, reason)| reason.to_owned());
+        assert!(reason(&in_c).is_some_and(|reason| reason.contains("certificate verify failed")), "{in_c}");
+        assert_eq!(reason(&transpiled), reason(&in_c));
+        return;
+    }
+    let context = client_builder().build();
+    let (port, server) = peer(Peer::HasAnotherName);
+    assert!(as_c(&context, transpiled::fetch)(Visit::to(port)).is_err());
+    server.join().unwrap();
+}
+
 #[test]
 fn what_cannot_be_told_on_stderr_ends_no_program() {
-    const CHILD: &str = "LIBSSL_TEST_GUIDE_DEAF";
     if std::env::var_os(CHILD).is_none() {
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "what_cannot_be_told_on_stderr_ends_no_program", "--nocapture"]);
-        let output = command.env(CHILD, "1").stderr(full).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
+        in_child("what_cannot_be_told_on_stderr_ends_no_program", full.into());
         return;
     }
     let context = client_builder().build();
