@@ -100,6 +100,8 @@ static int set_up(SSL_CTX *context)
     if (SSL_CTX_get_min_proto_version(context) < TLS1_2_VERSION
         && !SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION))
         return 0;
+    /* A cut is no end, whatever openssl.cnf says. */
+    SSL_CTX_clear_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
     /*
      * A write may take a part, so that a slow peer does not hold back the rest. A write that waits must come again
      * with the same bytes; where they are by then does not matter.

@@ -284,6 +284,22 @@ fn a_client_that_is_cut_looks_cut_to_a_plain_backend() {
 }
 
 #[test]
+fn a_client_that_is_cut_looks_cut_whatever_openssl_cnf_says() {
+    let seen = in_all_stages(|stage| {
+        let backend = Backend::raw(|mut socket| read_all(&mut socket).1);
+        // 3.0 does not know it.
+        let lenient = "Options = IgnoreUnexpectedEOF";
+        let mut relay = stage.plain_relay_under(lenient, backend.port, &["--once", "1"]);
+        let client = connect("localhost", relay.dial()).expect("a handshake");
+        relay.says("[1] backend: plain");
+        hang_up(client.into_parts_discarding().channel);
+        assert_eq!(backend.join(), End::Cut);
+        relay.end()
+    });
+    assert!(seen.log[3].starts_with("[1] client: read failed: error:0A000126"), "{seen:#?}");
+}
+
+#[test]
 fn one_connection_s_failure_is_not_another_s() {
     let seen = in_all_stages(|stage| {
         let backend = Backend::tls(crate::peers::echo);

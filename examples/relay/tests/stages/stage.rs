@@ -86,16 +86,27 @@ impl Stage {
     pub(crate) fn relay(&self, backend: u16, more: &[&str]) -> Relay {
         let ca = self.file("ca.pem");
         let tls = ["--backend-ca", &ca, "--backend-name", "localhost"];
-        self.start(backend, &[&tls, more].concat())
+        self.start(self.command(&tls), backend, more)
     }
 
     /// A relay to a plain backend.
     pub(crate) fn plain_relay(&self, backend: u16, more: &[&str]) -> Relay {
-        self.start(backend, &[&["--backend-plain"], more].concat())
+        self.start(self.command(&["--backend-plain"]), backend, more)
     }
 
-    fn start(&self, backend: u16, more: &[&str]) -> Relay {
-        let mut program = Running::start(self.serving(self.command(&[]), 0, backend).args(more));
+    /// The same, where `openssl.cnf` says this for all of TLS.
+    pub(crate) fn plain_relay_under(&self, lines: &str, backend: u16, more: &[&str]) -> Relay {
+        let config = self.files.path("openssl.cnf");
+        let sections =
+            "openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = defaults\n[defaults]\n";
+        std::fs::write(&config, format!("{sections}{lines}\n")).expect("a file");
+        let mut command = self.command(&["--backend-plain"]);
+        command.env("OPENSSL_CONF", config);
+        self.start(command, backend, more)
+    }
+
+    fn start(&self, command: Command, backend: u16, more: &[&str]) -> Relay {
+        let mut program = Running::start(self.serving(command, 0, backend).args(more));
         let line = program.line_with("relay: listening on 127.0.0.1:");
         let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
         Relay { program, port }
