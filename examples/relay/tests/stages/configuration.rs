@@ -17,8 +17,7 @@ fn end(stage: &Stage, arguments: &[&str]) -> Seen {
 
 #[test]
 fn what_is_wrong_with_the_arguments_is_said_before_the_usage() {
-    let identity = ["--identity", "localhost", "a", "b"];
-    for (arguments, complaint) in [
+    for (arguments, expected) in [
         (&[][..], "--listen: missing"),
         (&["--listen", "127.0.0.1:0"], "--backend: missing"),
         (&LOOP, "--identity: missing"),
@@ -31,7 +30,6 @@ fn what_is_wrong_with_the_arguments_is_said_before_the_usage() {
         (&["--backend", "a:65536"], "--backend: not HOST:PORT"),
         (&["--backend", "a:+1"], "--backend: not HOST:PORT"),
         (&["--backend", "a:"], "--backend: not HOST:PORT"),
-        (&["--backend-name", ""], "--backend-name: empty"),
         (&["--once", "0"], "--once: not a number from 1 to 1000000"),
         (&["--once", "-1"], "--once: not a number from 1 to 1000000"),
         (&["--once", "99999999999999999999"], "--once: not a number from 1 to 1000000"),
@@ -41,11 +39,34 @@ fn what_is_wrong_with_the_arguments_is_said_before_the_usage() {
         (&["--alpn", "a,,b"], "--alpn: not a list of protocols"),
         (&["--alpn", "a,"], "--alpn: not a list of protocols"),
     ] {
-        let seen = in_all_stages(|stage| end(stage, &[&identity[..0], arguments].concat()));
-        assert_eq!(seen.code, Some(2), "{seen:#?}");
-        assert_eq!(seen.log[0], format!("relay: {complaint}"));
-        assert!(seen.log[1].starts_with("usage: relay "), "{seen:#?}");
+        assert_eq!(complaint(arguments), expected);
     }
+}
+
+#[test]
+fn a_backend_s_name_is_one_that_a_certificate_can_bear() {
+    const WRONG: &str = "--backend-name: not a name or an address";
+    let (long, label) = (["a"; 128].join("."), "a".repeat(64));
+    for name in
+        ["", ".localhost", "localhost.", "a..b", "*.example", "a b", "127.1", "[::1]", "bücher.example"]
+    {
+        assert_eq!(complaint(&["--backend-name", name]), WRONG, "{name:?}");
+    }
+    assert_eq!(complaint(&["--backend-name", &long]), WRONG);
+    assert_eq!(complaint(&["--backend-name", &label]), WRONG);
+    for name in ["localhost", "127.0.0.1", "::1", "a_b-c.1x", &long[2..], &label[1..]] {
+        assert_eq!(complaint(&["--backend-name", name]), "--listen: missing", "{name:?}");
+    }
+    let host = [&LOOP[..2], &["--backend", "*.example:9", "--identity", "localhost", "a", "b"]].concat();
+    assert_eq!(complaint(&host), WRONG);
+}
+
+/// What a stage says of these arguments.
+fn complaint(arguments: &[&str]) -> String {
+    let seen = in_all_stages(|stage| end(stage, arguments));
+    assert_eq!(seen.code, Some(2), "{seen:#?}");
+    assert!(seen.log[1].starts_with("usage: relay "), "{seen:#?}");
+    seen.log[0].strip_prefix("relay: ").expect("who says it").to_owned()
 }
 
 /// What a stage says of these files.

@@ -2,11 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 
 use libssl::Ssl;
+use rcgen::PKCS_ECDSA_P256_SHA256;
 use rustix::net::{AddressFamily, SocketType, bind, listen, socket, sockopt};
 
-use crate::identities::{Made, pki};
+use crate::identities::{Ca, Made, named, pki};
 use crate::peers::{Backend, End, Tls, accept, connect, hang_up, read_all};
 use crate::stage::{Seen, in_all_stages};
 use crate::wire::client_hello;
@@ -158,6 +160,25 @@ fn a_backend_is_verified_by_its_issuer_its_name_and_its_time() {
         let refused = format!("[1] backend: handshake failed: certificate refused: {verdict}");
         assert_eq!(log, [refused.as_str(), "[1] cut", "relay: served 1"]);
     }
+}
+
+#[test]
+fn a_wildcard_for_a_part_of_a_label_is_no_backend_s_name() {
+    let ca = Ca::new("a CA");
+    let made = Arc::new(ca.issue(&named("wild", &["f*.example.org"]), &PKCS_ECDSA_P256_SHA256));
+    let seen = in_all_stages(|stage| {
+        let roots = stage.file("wild.pem");
+        std::fs::write(&roots, &ca.pem).expect("a file");
+        let made = Arc::clone(&made);
+        let backend = Backend::raw(move |socket| accept(&made, socket).is_err());
+        let more = ["--once", "1", "--backend-ca", &roots, "--backend-name", "foo.example.org"];
+        let relay = stage.relay(backend.port, &more);
+        let mut client = connect("localhost", relay.dial()).expect("a handshake");
+        assert_eq!(read_all(&mut client), (vec![], End::Cut));
+        assert!(backend.join(), "it is refused");
+        relay.end()
+    });
+    assert_eq!(seen.log[2], "[1] backend: handshake failed: certificate refused: hostname mismatch");
 }
 
 #[test]
