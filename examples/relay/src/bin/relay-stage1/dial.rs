@@ -1,6 +1,7 @@
 //! `c/dial.c`, as C declares it in `c/dial.h`.
 //!
-//! This is the step from one function to the next. A transpiler prints `dialer_advance` of the C program as
+//! This is the step from one function to the next. A transpiler prints what `dialer_advance` of the C program does, with
+//! `tls_handshake` in the place of its call, as
 //!
 //! ```ignore
 //! #[no_mangle]
