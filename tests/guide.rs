@@ -396,6 +396,15 @@ fn what_cannot_be_told_on_stderr_ends_no_program() {
     assert_eq!(server::serve(&listener, 1, &identity, &identity).unwrap(), 0);
 }
 
+#[test]
+fn a_server_that_cannot_accept_goes_on_as_c_does() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Nobody comes, and it does not wait.
+    listener.set_nonblocking(true).unwrap();
+    let identity = identity(&pki().localhost);
+    assert_eq!(server::serve(&listener, 2, &identity, &identity).unwrap(), 0);
+}
+
 /// C's object in Rust's hands for the length of its handshake.
 #[test]
 fn a_handshake_that_c_began_is_finished_in_rust() {
