@@ -48,9 +48,9 @@ long fetch(SSL_CTX *ctx, int fd, const char *host, const char *request, char *ou
         else if (!wait_for(ssl, fd, ret))
             goto end;
     }
-    while ((ret = SSL_shutdown(ssl)) < 0)
-        if (!wait_for(ssl, fd, ret))
-            goto end;
+    /* The answer is whole, whatever becomes of our end. */
+    while ((ret = SSL_shutdown(ssl)) < 0 && wait_for(ssl, fd, ret))
+        continue;
     answer = (long)done;
 end:
     if (answer < 0)

@@ -44,7 +44,9 @@ pub struct ServerNameView<'a> {
 }
 
 impl ServerNameView<'_> {
-    /// The name that the client asks for, as it came, or `None` without one.
+    /// The name that the client asks for, as it came, or `None` without one. Where it resumes a session of TLS 1.2 or
+    /// before, the name of that session, if it has one, whatever came: that is what
+    /// [`ClientHello::requested_name`](super::ClientHello::requested_name) tells.
     ///
     /// C: [`SSL_get_servername(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_servername_callback/)
     #[doc(alias = "SSL_get_servername")]
