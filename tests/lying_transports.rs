@@ -449,6 +449,23 @@ fn a_write_that_fails_after_the_peer_s_good_bye_is_a_failure() {
     }
 }
 
+/// Of what has not failed SSL_get_error says so too.
+#[test]
+fn a_shutdown_that_waits_for_a_write_after_the_peer_s_good_bye_ends_nothing() {
+    let contexts = Contexts::new();
+    let (left, right) = duplex();
+    let (client, server) = (client_ssl(&contexts.client), Ssl::new(&contexts.server).unwrap());
+    let (client, server) = shake_over(client, left, server, right);
+    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    client.channel_mut().set_room(10);
+    let mut client = client.into_ssl().unwrap();
+    assert_eq!(client.write(&[7; 1000]).unwrap_err().want(), Some(libssl::Want::Write));
+    server.shutdown().unwrap();
+    assert!(client.read(&mut [0; 1]).unwrap_err().is_zero_return());
+    let _ = client.shutdown().unwrap_err();
+    assert!(!client.is_poisoned());
+}
+
 #[test]
 fn a_flush_that_fails_after_the_peer_s_good_bye_is_a_failure() {
     let contexts = Contexts::new();

@@ -74,6 +74,10 @@ impl Core {
         self.failure.take_if(|kept| kept.call == Some(call)).map(|kept| kept.error)
     }
 
+    pub(super) fn has_failure(&self, call: u64) -> bool {
+        self.failure.as_ref().is_some_and(|kept| kept.call == Some(call))
+    }
+
     pub(super) fn take_suspension(&mut self, call: u64) -> Option<io::Error> {
         self.suspension.take_if(|kept| kept.call == Some(call)).map(|kept| kept.error)
     }

@@ -1,7 +1,7 @@
 //! What makes the connection of a `BIO_s_connect` or `BIO_s_accept`, and waits for it.
 
 use std::ffi::{c_int, c_long, c_uint};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
@@ -60,8 +60,8 @@ impl BioRef {
             return self.retry_connecting(timeout, nap);
         };
         // C resets the whole chain for whatever error is one of a connection's, whoever raised it.
-        connect.retry_connecting(timeout, nap)?;
         let until = timeout.and_then(|timeout| SystemTime::now().checked_add(timeout));
+        connect.retry_connecting(timeout, nap)?;
         loop {
             match self.do_connect() {
                 Ok(()) => return Ok(()),
@@ -77,10 +77,11 @@ impl BioRef {
 
     fn retry_connecting(&mut self, timeout: Option<Duration>, nap: Duration) -> Result<(), Error> {
         const CALL: &str = "BIO_do_connect_retry";
+        let began = Instant::now();
         self.settle(CALL)?;
         self.await_connection(CALL, timeout)?;
         let nap = c_int::try_from(nap.as_millis()).unwrap_or(c_int::MAX);
-        let mut left = timeout;
+        let mut left = timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
         loop {
             // With 0 C tries again for ever what is refused at once.
             let part = left.map_or(-1, |left| seconds(left.min(FAR)).max(1) as c_int);

@@ -167,9 +167,6 @@ impl SslRef {
         if rbio.is_null() || wbio.is_null() {
             return Err(SslError::refused(Error::new(ErrorKind::NoTransport, name)));
         }
-        if guarded {
-            self.admit(name, phase).map_err(SslError::refused)?;
-        }
         // A shutdown that sends nothing, as none does in a handshake, asks no BIO.
         // SAFETY: the object is live, and the calls only read it.
         let is_quiet = phase == Phase::Shutdown
@@ -180,6 +177,9 @@ impl SslRef {
             if !unsafe { bio::may_carry(bio, name) }.map_err(SslError::refused)? {
                 return Err(SslError::new(ErrorCode::Want(Want::Connect), -1, 0, None));
             }
+        }
+        if guarded {
+            self.admit(name, phase).map_err(SslError::refused)?;
         }
         Ok((guarded, writing))
     }
@@ -208,7 +208,8 @@ impl SslRef {
         let unsent = code == ErrorCode::ZeroReturn
             && (phase == Phase::Shutdown || phase.is_write())
             // SAFETY: the object is live, and the call only reads it. In a handshake the good-bye came just now.
-            && unsafe { ext::SSL_in_init(self.as_ptr()) } == 0;
+            && unsafe { ext::SSL_in_init(self.as_ptr()) } == 0
+            && (outcome.errno != 0 || bio::has_transport_error(self));
         let code = if unsent { ErrorCode::Syscall } else { code };
         if (suspended || (code == ErrorCode::ZeroReturn && !phase.is_handshake())) && error::is_empty() {
             return SslError::new(code, outcome.ret, outcome.errno, None);

@@ -17,8 +17,11 @@ pub(super) type Pledge = Option<Vec<String>>;
 /// The client's random bytes, and the state of a handshake.
 pub(super) type Place = ([u8; 32], ext::OSSL_HANDSHAKE_STATE);
 
-/// What tells a handshake that was vouched for from another one: the peer's Finished.
-pub(super) type Vouched = Vec<u8>;
+/// What tells a handshake that was vouched for from another one: the peer's Finished, with zeros behind it.
+pub(super) type Vouched = [u8; FINISHED];
+
+/// OpenSSL's EVP_MAX_MD_SIZE.
+const FINISHED: usize = 64;
 
 impl SslRef {
     /// Whether the call must pass [`admit`](Self::admit) and [`vouch`](Self::vouch): not once a handshake was vouched for.
@@ -131,12 +134,9 @@ impl SslRef {
     }
 
     pub(super) fn last_handshake(&self) -> Vouched {
-        let mut finished = vec![0; 64];
-        // SAFETY: the object is live; C writes so many bytes at most, and says how many there are.
-        let len = unsafe {
-            sys::SSL_get_peer_finished(self.as_ptr(), finished.as_mut_ptr().cast(), finished.len())
-        };
-        finished.truncate(len);
+        let mut finished = [0; FINISHED];
+        // SAFETY: the object is live; C writes so many bytes at most.
+        unsafe { sys::SSL_get_peer_finished(self.as_ptr(), finished.as_mut_ptr().cast(), FINISHED) };
         finished
     }
 

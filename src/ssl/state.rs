@@ -59,7 +59,7 @@ pub(crate) struct State {
     used: AtomicBool,
     /// The handshake that was finished verified what the context demands.
     vouched: AtomicBool,
-    vouched_for: Mutex<Vouched>,
+    vouched_for: Mutex<Option<Vouched>>,
     /// C may have used the object since: the handshake that was vouched for may not be the last one.
     crossed: AtomicBool,
     pledge: Mutex<Option<Pledge>>,
@@ -294,7 +294,7 @@ impl State {
 
     pub(super) fn set_vouched(&self, vouched: Vouched) {
         self.vouched.store(true, Ordering::Relaxed);
-        *lock(&self.vouched_for) = vouched;
+        *lock(&self.vouched_for) = Some(vouched);
     }
 
     /// Looks at what C may have done since. What was vouched for is taken back where this is something else; and nobody here
@@ -312,7 +312,7 @@ impl State {
             if *lock(&self.place) != Some(place()) {
                 self.late.store(true, Ordering::Relaxed);
             }
-        } else if *lock(&self.vouched_for) != last() {
+        } else if *lock(&self.vouched_for) != Some(last()) {
             self.vouched.store(false, Ordering::Relaxed);
             *lock(&self.pledge) = None;
             self.late.store(true, Ordering::Relaxed);

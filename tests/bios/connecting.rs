@@ -249,8 +249,11 @@ fn a_handshake_that_comes_before_its_connection_waits_for_that() {
     }
     // What sends nothing waits for nothing.
     assert_eq!(bio.ssl_mut().unwrap().shutdown().err().and_then(|error| error.want()), None);
-    let ssl = chain().into_ssl().unwrap();
+    let mut bio = chain();
+    assert!(bio.transport_mut().unwrap().do_connect().unwrap_err().retry().is_some());
+    let ssl = bio.into_ssl().unwrap();
     let Err(HandshakeError::WantConnect(suspended)) = ssl.connect(Existing) else { panic!("connected") };
+    assert_eq!(suspended.wants(), Some(Want::Connect));
     let Err(HandshakeError::WantConnect(_)) = suspended.resume() else { panic!("connected") };
 }
 
