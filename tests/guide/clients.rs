@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
+use std::time::Duration;
 
 use libssl::ffi::SSL_CTX;
 use libssl::{Ssl, SslContext};
@@ -24,21 +25,45 @@ struct Visit<'a> {
     port: u16,
     host: &'static CStr,
     room: usize,
-    /// Gets the socket too, if that is one of this process.
-    dialled: Option<&'a Sender<TcpStream>>,
+    /// Is told who asks.
+    began: Option<&'a Sender<Client>>,
+}
+
+/// Who asks.
+enum Client {
+    Process(u32),
+    Thread(libc::pthread_t, TcpStream),
+}
+
+impl Client {
+    /// Sends SIGUSR1. Whoever gave up is not there any more.
+    fn interrupt(&self) {
+        let _ = match self {
+            // SAFETY: a signal is no memory.
+            Self::Process(id) => unsafe { libc::kill(libc::pid_t::try_from(*id).unwrap(), libc::SIGUSR1) },
+            // SAFETY: a thread that waits for this one's end.
+            Self::Thread(id, _) => unsafe { libc::pthread_kill(*id, libc::SIGUSR1) },
+        };
+    }
 }
 
 impl Visit<'_> {
     fn to(port: u16) -> Self {
-        Self { port, host: c"localhost", room: 1 << 20, dialled: None }
+        Self { port, host: c"localhost", room: 1 << 20, began: None }
     }
 
     fn dial(&self, blocks: bool) -> TcpStream {
         let tcp = dial(self.port, blocks);
-        if let Some(dialled) = self.dialled {
-            dialled.send(tcp.try_clone().unwrap()).unwrap();
-        }
+        // SAFETY: it tells who calls.
+        let thread = unsafe { libc::pthread_self() };
+        self.tell(Client::Thread(thread, tcp.try_clone().unwrap()));
         tcp
+    }
+
+    fn tell(&self, client: Client) {
+        if let Some(began) = self.began {
+            began.send(client).unwrap();
+        }
     }
 }
 
@@ -51,7 +76,9 @@ fn by_c<'a>(function: &'static str, ca: &'a Path, blocks: bool) -> Fetch<'a> {
         let mut command = Command::new(&program);
         command.args([&visit.port.to_string(), visit.host.to_str().unwrap()]).arg(ca);
         command.args([if blocks { "blocks" } else { "not" }, &visit.room.to_string()]);
-        let output = command.output().unwrap();
+        let client = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        visit.tell(Client::Process(client.id()));
+        let output = client.wait_with_output().unwrap();
         match output.status.code() {
             Some(0) => Ok(output.stdout),
             Some(1) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
@@ -131,7 +158,7 @@ fn a_whole_answer_is_not_lost_where_the_last_word_cannot_be_said() {
     let context = client_builder().build();
     // The others have their sockets for themselves; transpiled.rs does what blocking.c does.
     for (name, fetch) in ways(&context, &ca).into_iter().filter(|(name, _)| name.ends_with(".rs")) {
-        let (sender, dialled) = mpsc::channel::<TcpStream>();
+        let (sender, began) = mpsc::channel::<Client>();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = thread::spawn(move || {
@@ -140,12 +167,52 @@ fn a_whole_answer_is_not_lost_where_the_last_word_cannot_be_said() {
             let mut connected = Ssl::new(&context).unwrap().accept(tcp).unwrap();
             connected.read_exact(&mut [0; 11]).unwrap();
             // Whatever the client writes from here on fails.
-            dialled.recv().unwrap().shutdown(Shutdown::Write).unwrap();
+            let Client::Thread(_, client) = began.recv().unwrap() else { panic!("no socket of ours") };
+            client.shutdown(Shutdown::Write).unwrap();
             connected.write_all(b"an answer\n").unwrap();
             connected.shutdown().unwrap();
             connected.read(&mut [0]).unwrap_err();
         });
-        let fetched = fetch(Visit { dialled: Some(&sender), ..Visit::to(port) });
+        let fetched = fetch(Visit { began: Some(&sender), ..Visit::to(port) });
+        server.join().unwrap();
+        assert!(fetched.as_deref() == Ok(b"an answer\n"), "{name}: {fetched:?}");
+    }
+}
+
+extern "C" fn ignore(_: c_int) {}
+
+#[test]
+fn a_signal_ends_nobody_who_waits() {
+    // SAFETY: all zeros are a value of it; the handler does nothing, and without SA_RESTART ends what waits.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = ignore as extern "C" fn(c_int) as usize;
+        assert_eq!(libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()), 0);
+    }
+    let (_files, ca) = ca_file();
+    let context = client_builder().build();
+    // In C a signal ends who waits in libssl.
+    let goes_on = |name| !["blocking.c", "transpiled.rs", "mirror.rs"].contains(&name);
+    for (name, fetch) in ways(&context, &ca).into_iter().filter(|(name, _)| goes_on(name)) {
+        let (sender, began) = mpsc::channel::<Client>();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || {
+            let context = SslContext::server(&identity(&pki().localhost)).unwrap().build();
+            let tcp = listener.accept().unwrap().0;
+            let mut connected = Ssl::new(&context).unwrap().accept(tcp).unwrap();
+            connected.read_exact(&mut [0; 11]).unwrap();
+            let client = began.recv().unwrap();
+            for _ in 0..20 {
+                client.interrupt();
+                thread::sleep(Duration::from_millis(1));
+            }
+            drop(client);
+            let _ = connected.write_all(b"an answer\n");
+            let _ = connected.shutdown();
+            let _ = connected.read(&mut [0]);
+        });
+        let fetched = fetch(Visit { began: Some(&sender), ..Visit::to(port) });
         server.join().unwrap();
         assert!(fetched.as_deref() == Ok(b"an answer\n"), "{name}: {fetched:?}");
     }
