@@ -97,7 +97,8 @@ pub fn answer<T>(failure: T, body: impl FnOnce() -> Result<T, Error>) -> T {
 ///
 /// # Safety
 ///
-/// `ssl` is NULL, or the live object that C passed to the callback in which this is called.
+/// `ssl` is NULL, or the live object that C passed to the callback in which this is called; the rest as
+/// [`SslRef::from_ptr`].
 pub unsafe fn with_ssl<T>(ssl: *const sys::SSL, failure: T, body: impl FnOnce(&SslRef) -> T) -> T {
     if ssl.is_null() {
         return failure;

@@ -39,7 +39,6 @@
 //! | [`context`] | [`SslContext`], its builder, and what callbacks are given |
 //! | [`ssl`] | [`Ssl`] and [`SslRef`] |
 //! | [`conf`] | `SSL_CONF`: settings in the language of `openssl.cnf` |
-//! | [`ex_data`] | values of the caller's own in objects of C's |
 //! | [`session`] | what a connection leaves for others to resume |
 //! | [`bio`] | the channels a connection runs over |
 //! | [`handshake`], [`connected`] | the typestates |

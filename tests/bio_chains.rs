@@ -403,6 +403,12 @@ fn a_bio_that_is_connected_for_datagrams_is_not_reset() {
             bio = front;
         }
         assert_eq!(bio.reset().unwrap_err().kind(), ErrorKind::InvalidInput);
+        // A callback that hides it is not asked.
+        let connect = bio.find_type_mut(BioType::CONNECT).unwrap();
+        connect.set_callback(|_| BioVerdict::Refuse(0)).unwrap();
+        assert_eq!(bio.reset().unwrap_err().kind(), ErrorKind::InvalidInput);
+        let connect = bio.find_type_mut(BioType::CONNECT).unwrap();
+        connect.set_callback(|_| BioVerdict::Proceed).unwrap();
         let fd = bio.descriptor();
         assert_eq!(bio.dgram_bio_mut().unwrap().descriptor(), fd);
         bio.set_nbio(true).unwrap();
@@ -410,58 +416,6 @@ fn a_bio_that_is_connected_for_datagrams_is_not_reset() {
         unsafe { openssl_sys_ext::BIO_reset(bio.find_type(BioType::CONNECT).unwrap().as_ptr()) };
         assert!(bio.dgram_bio_mut().is_none());
         assert_eq!(bio.set_nbio(true).unwrap_err().kind(), ErrorKind::InvalidInput);
-    }
-}
-
-/// It connects to two addresses, of which the first refuses, and has no descriptor left for the second: the number of the
-/// first one's socket is not its own any more. The limit is a process's, so this runs in another one.
-#[test]
-fn a_socket_that_is_closed_already_is_not_closed_again() {
-    const CHILD: &str = "LIBSSL_TEST_NO_DESCRIPTORS";
-    const NAME: &str = "a_socket_that_is_closed_already_is_not_closed_again";
-    if std::env::var_os(CHILD).is_none() {
-        let test = std::env::current_exe().unwrap();
-        let output =
-            std::process::Command::new(test).args(["--exact", NAME]).env(CHILD, "1").output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-        return;
-    }
-    let limit = |count| {
-        let limit = libc::rlimit { rlim_cur: count, rlim_max: 1024 };
-        // SAFETY: reads the local.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
-    };
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut bio = Bio::connector().unwrap();
-    bio.set_conn_port(&port.to_string()).unwrap();
-    bio.set_nbio(true).unwrap();
-    assert_eq!(bio.do_connect().unwrap_err().retry().unwrap().reason(), RetryReason::CONNECT);
-    let fd = bio.descriptor().unwrap();
-    // SAFETY: the BIO has it open.
-    poll::wait(&unsafe { BorrowedFd::borrow_raw(fd) }, Want::Write, None).unwrap();
-    let first = bio.conn_ip_family().unwrap();
-    limit(u64::try_from(fd).unwrap());
-    let error = bio.do_connect().unwrap_err();
-    limit(1024);
-    let error = Error::from(error);
-    if !error.stack().has(openssl_sys_ext::ERR_LIB_BIO, openssl_sys_ext::BIO_R_UNABLE_TO_CREATE_SOCKET) {
-        assert_eq!(first, IpFamily::V4, "the system has no v6, and so only one address: {error}");
-        return;
-    }
-    let mine = std::fs::File::open("/dev/null").unwrap();
-    assert_eq!(mine.as_raw_fd(), fd, "the number is free");
-    assert_eq!(bio.reset().unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert!(mine.metadata().is_ok());
-    // The next socket is its own again, and is closed when it is refused, or with the BIO.
-    assert!(bio.do_connect().is_err());
-    let other = bio.descriptor();
-    assert_ne!(other, Some(fd));
-    assert!(bio.close_flag());
-    drop(bio);
-    assert!(mine.metadata().is_ok());
-    if let Some(other) = other {
-        // SAFETY: asks about a number.
-        assert_eq!(unsafe { libc::fcntl(other, libc::F_GETFD) }, -1);
     }
 }
 
@@ -828,7 +782,7 @@ fn a_chain_talks_to_the_openssl_command() {
 
 #[test]
 fn a_connection_that_is_cut_says_so_behind_a_buffer_too() {
-    for lines in [true, false] {
+    for (lines, again) in [(true, false), (false, false), (true, true)] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
@@ -850,8 +804,18 @@ fn a_connection_that_is_cut_says_so_behind_a_buffer_too() {
         let mut buf = [0; 64];
         let mut step = |bio: &mut SslBio| if lines { bio.gets(&mut buf) } else { bio.read(&mut buf) };
         assert_eq!(step(&mut bio).unwrap(), 7);
-        let error = Error::from(step(&mut bio).unwrap_err());
-        assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "lines: {lines}");
+        if again {
+            // That is no concern of the next connection's.
+            bio.ssl_mut().unwrap().clear().unwrap();
+            bio.transport_mut().unwrap().reset().unwrap();
+            let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            bio.set_conn_hostname(&nobody.to_string()).unwrap();
+            let error = Error::from(bio.do_handshake().unwrap_err());
+            assert_eq!((error.kind(), error.errno()), (ErrorKind::Io, libc::ECONNREFUSED));
+        } else {
+            let error = Error::from(step(&mut bio).unwrap_err());
+            assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "lines: {lines}");
+        }
         drop(kept);
     }
 }

@@ -790,3 +790,45 @@ fn the_end_of_a_method_is_the_end_of_its_reader() {
     let mut bio = Bio::custom(Queue { ended: true, ..Queue::default() }).unwrap();
     assert!(matches!(bio.read_ex(&mut [0; 4]), Err(BioError::End)));
 }
+
+/// Leaves nothing of OpenSSL's errors where it is dropped.
+#[derive(Debug)]
+struct Sweeps;
+
+impl std::fmt::Display for Sweeps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("swept")
+    }
+}
+
+impl std::error::Error for Sweeps {}
+
+impl Drop for Sweeps {
+    fn drop(&mut self) {
+        drop(Bio::memory());
+    }
+}
+
+/// Fails with that, or with what another BIO said.
+struct FailsSo(Option<Error>);
+
+impl BioMethod for FailsSo {
+    fn read(&mut self, _: &mut NextBio<'_>, _: &mut [u8]) -> Result<usize, Stop> {
+        Err(self.0.take().map_or_else(|| Stop::Failed(io::Error::other(Sweeps)), Stop::Next))
+    }
+
+    fn write(&mut self, _: &mut NextBio<'_>, _: &[u8]) -> Result<usize, Stop> {
+        Err(Stop::Unsupported)
+    }
+}
+
+#[test]
+fn an_error_that_uses_openssl_when_it_is_dropped_is_told_all_the_same() {
+    let mut bio = Bio::custom(FailsSo(None)).unwrap();
+    let error = Error::from(bio.read(&mut [0; 4]).unwrap_err());
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains("swept"), "{error}");
+    let mut bio = Bio::custom(FailsSo(Some(error))).unwrap();
+    let error = Error::from(bio.read(&mut [0; 4]).unwrap_err());
+    assert!(error.to_string().contains("swept"), "{error}");
+}

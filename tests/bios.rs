@@ -10,6 +10,8 @@ mod against_c;
 mod callbacks;
 #[path = "bios/chains.rs"]
 mod chains;
+#[path = "bios/connecting.rs"]
+mod connecting;
 #[path = "bios/files.rs"]
 mod files;
 #[path = "bios/filters.rs"]

@@ -8,16 +8,19 @@ mod support;
 
 use std::ffi::c_int;
 use std::io::Read;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 
 use common::identities::{Ca, named};
-use common::{Duplex, Made, Side, client_ssl, connected, duplex, identity, pki, shake, shake_over};
+use common::{Duplex, Made, Side, client_ssl, connected, duplex, identity, pki, shake};
 use libssl::context::{
     CertificateDecision, ClientHello, ClientHelloDecision, ClientVerification, Identity, ServerNameDecision,
-    ServerNameView, SslVerifyMode, TrustAnchors,
+    ServerNameView, SslOptions, SslVerifyMode, TrustAnchors,
 };
-use libssl::x509::X509;
-use libssl::{Alert, Connected, ErrorKind, Ssl, SslContext, SslContextBuilder, SslRef, VerifyError};
+use libssl::x509::{X509, X509StoreBuilder};
+use libssl::{
+    Alert, Connected, Error, ErrorKind, Ssl, SslContext, SslContextBuilder, SslRef, VerifyError, Want,
+};
 use openssl_sys as sys;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, PKCS_ECDSA_P256_SHA256};
 use support::{VERSIONS, Version, assert_works, inner, read_now};
@@ -335,16 +338,109 @@ fn a_connection_is_not_switched_to_a_context_that_demands_more_of_its_clients() 
 /// A way for an object to judge its clients otherwise than its context.
 type Way = fn(&mut SslRef);
 
+/// What a server suspends its handshakes for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pause {
+    Never,
+    /// Once it has seen the ClientHello.
+    Hello,
+    /// When it is to choose its certificate, and has a session for the handshake.
+    Certificate,
+}
+
+/// A server that suspends the next handshake there when it is told to.
+fn pausing(version: Version, pause: Pause, told: &Arc<AtomicBool>) -> SslContextBuilder {
+    let mut server = version.server_builder();
+    let told = Arc::clone(told);
+    let pauses = move || told.swap(false, Ordering::Relaxed);
+    match pause {
+        Pause::Never => {}
+        Pause::Hello => server
+            .set_client_hello_cb(move |_| {
+                if pauses() { ClientHelloDecision::Suspend } else { ClientHelloDecision::Accept }
+            })
+            .unwrap(),
+        Pause::Certificate => server
+            .set_cert_cb(
+                move |_| if pauses() { CertificateDecision::Suspend } else { CertificateDecision::Accept },
+            )
+            .unwrap(),
+    }
+    server
+}
+
+/// A handshake in which the server is changed, where it pauses or else before.
+fn shake_with_change(
+    mut client: Ssl,
+    mut server: Ssl,
+    pauses: Option<&AtomicBool>,
+    change: impl FnOnce(&mut SslRef),
+) -> (Result<Ssl, Error>, Ssl) {
+    let (left, right) = duplex();
+    client.set_stream(left).unwrap();
+    server.set_stream(right).unwrap();
+    let mut change = Some(change);
+    if let Some(told) = pauses {
+        told.store(true, Ordering::Relaxed);
+    } else if let Some(change) = change.take() {
+        change(&mut server);
+    }
+    let mut outcome = Ok(());
+    for _ in 0..20 {
+        let _ = SslRef::connect(&mut client);
+        match SslRef::accept(&mut server) {
+            Ok(()) => {
+                let _ = SslRef::connect(&mut client);
+                outcome = Ok(());
+                break;
+            }
+            Err(error) => match (error.want(), change.take()) {
+                (Some(Want::ClientHello | Want::X509Lookup), Some(change)) => change(&mut server),
+                (Some(_), unused) => change = unused,
+                (None, _) => {
+                    outcome = Err(Error::from(error));
+                    break;
+                }
+            },
+        }
+    }
+    (outcome.map(|()| server), client)
+}
+
+/// The session of a connection of these, which C's code would keep.
+struct Kept(*mut sys::SSL_SESSION);
+
+impl Kept {
+    fn of(ssl: &SslRef) -> Self {
+        // SAFETY: the object is live; the reference is this value's (get1).
+        Self(unsafe { openssl_sys_ext::SSL_get1_session(ssl.as_ptr()) })
+    }
+
+    fn offer(&self, ssl: &Ssl) {
+        // SAFETY: both are live; C takes a reference of its own.
+        assert_eq!(unsafe { sys::SSL_set_session(ssl.as_ptr(), self.0) }, 1);
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // SAFETY: the value's reference.
+        unsafe { sys::SSL_SESSION_free(self.0) };
+    }
+}
+
 /// libssl compares only what sessions are said to belong to, which all objects of a context share.
 #[test]
 fn a_demand_made_on_one_object_is_not_met_by_a_session_of_another() {
-    for version in VERSIONS {
-        let server_context = version.server_builder().build();
+    let told = Arc::new(AtomicBool::new(false));
+    for (version, pause) in
+        VERSIONS.into_iter().flat_map(|version| [(version, Pause::Never), (version, Pause::Hello)])
+    {
+        let server_context = pausing(version, pause, &told).build();
         let client_context = client(version, Shows::Nothing);
         let (mut client, mut server) = connected(&client_context, &server_context);
         assert_works(&mut client, &mut server);
-        // SAFETY: the object is live; the reference is ours (get1), and given up below.
-        let session = unsafe { openssl_sys_ext::SSL_get1_session(client.ssl().as_ptr()) };
+        let session = Kept::of(client.ssl());
         drop((client, server));
         let ways: [(&str, Way); 6] = [
             ("nothing", |_| ()),
@@ -358,24 +454,135 @@ fn a_demand_made_on_one_object_is_not_met_by_a_session_of_another() {
         ];
         for (what, way) in ways {
             let client = client_ssl(&client_context);
-            // SAFETY: both are live; C takes a reference of its own.
-            assert_eq!(unsafe { sys::SSL_set_session(client.as_ptr(), session) }, 1);
+            session.offer(&client);
             // An object of C's, about which nothing is known yet.
             // SAFETY: the context is live, and the reference that is given up is the only one.
-            let mut server = unsafe { Ssl::from_ptr(sys::SSL_new(server_context.as_ptr())) };
-            way(&mut server);
-            let (left, right) = duplex();
+            let server = unsafe { Ssl::from_ptr(sys::SSL_new(server_context.as_ptr())) };
+            let pauses = (pause != Pause::Never).then_some(&*told);
 
-            let (_client, server) = shake_over(client, left, server, right);
+            let (server, _client) = shake_with_change(client, server, pauses, way);
 
             match server {
                 Ok(server) => {
-                    assert_eq!(server.ssl().session_reused(), what == "nothing", "{version:?} {what}")
+                    assert_eq!(server.session_reused(), what == "nothing", "{version:?} {pause:?} {what}")
                 }
-                Err(error) => assert_eq!(what, "mode", "{version:?}: {error}"),
+                Err(error) => assert_eq!(what, "mode", "{version:?} {pause:?}: {error}"),
             }
         }
-        // SAFETY: the reference from above.
-        unsafe { sys::SSL_SESSION_free(session) };
+    }
+}
+
+/// Of a client that only one object trusts.
+#[test]
+fn whom_one_object_lets_in_no_other_one_does_for_its_session() {
+    let told = Arc::new(AtomicBool::new(false));
+    let other = Ca::new("other CA");
+    let of_other = other.issue(&of_a_client(), &PKCS_ECDSA_P256_SHA256);
+    let store = || {
+        let mut store = X509StoreBuilder::new().unwrap();
+        store.add_pem(other.pem.as_bytes()).unwrap();
+        store.build().unwrap()
+    };
+    for (version, pause) in VERSIONS
+        .into_iter()
+        .flat_map(|version| [(version, Pause::Never), (version, Pause::Hello), (version, Pause::Certificate)])
+    {
+        let mut server = pausing(version, pause, &told);
+        server.verify_clients(ClientVerification::Require, ANCHORS()).unwrap();
+        let server = server.build();
+        let mut client = version.client_builder();
+        client.use_identity(&identity(&of_other)).unwrap();
+        let client = client.build();
+        let pauses = (pause != Pause::Never).then_some(&*told);
+        let (accepted, mut known) =
+            shake_with_change(client_ssl(&client), Ssl::new(&server).unwrap(), pauses, |ssl| {
+                ssl.put_verify_cert_store(Some(store())).unwrap();
+            });
+        let mut accepted = accepted.unwrap();
+        accepted.write(b"x").unwrap();
+        assert_eq!(known.read(&mut [0]).unwrap(), 1);
+        let session = Kept::of(&known);
+        known.shutdown().unwrap();
+        accepted.shutdown().unwrap();
+        drop((known, accepted));
+
+        let again = client_ssl(&client);
+        session.offer(&again);
+        let (refused, _) = shake_with_change(again, Ssl::new(&server).unwrap(), None, |_| ());
+
+        let error = refused.expect_err("a client that nobody else knows");
+        assert!(matches!(error.kind(), ErrorKind::Verification(_)), "{version:?} {pause:?}: {error}");
+    }
+}
+
+/// After the handshake its session is there already.
+#[test]
+fn whom_one_object_lets_in_later_gets_no_ticket() {
+    for asked_first in [false, true] {
+        lets_in_later(asked_first);
+    }
+}
+
+fn lets_in_later(asked_first: bool) {
+    let other = Ca::new("other CA");
+    let of_other = other.issue(&of_a_client(), &PKCS_ECDSA_P256_SHA256);
+    let server = server(Version::Tls13, ClientVerification::RequireWhenAsked).build();
+    let mut client = Version::Tls13.client_builder();
+    client.set_post_handshake_auth(true);
+    client.use_identity(&identity(&of_other)).unwrap();
+    let client = client.build();
+    let (accepted, mut known) =
+        shake_with_change(client_ssl(&client), Ssl::new(&server).unwrap(), None, |_| ());
+    let mut accepted = accepted.unwrap();
+    accepted.write(b"x").unwrap();
+    assert_eq!(known.read(&mut [0]).unwrap(), 1);
+    let before = Kept::of(&known);
+    let mut store = X509StoreBuilder::new().unwrap();
+    store.add_pem(other.pem.as_bytes()).unwrap();
+    if asked_first {
+        accepted.verify_client_post_handshake().unwrap();
+        SslRef::do_handshake(&mut accepted).unwrap();
+    }
+    accepted.put_verify_cert_store(Some(store.build().unwrap())).unwrap();
+    if !asked_first {
+        accepted.verify_client_post_handshake().unwrap();
+    }
+    for _ in 0..3 {
+        let _ = SslRef::do_handshake(&mut accepted);
+        assert_eq!(known.read(&mut [0]).unwrap_err().want(), Some(Want::Read));
+        assert_eq!(accepted.read(&mut [0]).unwrap_err().want(), Some(Want::Read));
+    }
+    assert!(accepted.peer_certificate().is_some(), "it is let in");
+    assert_eq!(Kept::of(&known).0, before.0, "a new ticket came");
+}
+
+/// A connection that was resumed is no less one, and its session is others' too.
+#[test]
+fn a_server_that_asks_later_may_change_what_it_demands_and_leaves_the_session_as_it_is() {
+    let mut context = server(Version::Tls13, ClientVerification::RequireWhenAsked);
+    context.set_options(SslOptions::NO_TICKET);
+    let context = context.build();
+    let client_context = client(Version::Tls13, Shows::Good);
+    let mut kept: Option<Kept> = None;
+    for resumes in [false, true, true] {
+        let client = client_ssl(&client_context);
+        kept.iter().for_each(|kept| kept.offer(&client));
+        let (accepted, mut client) = shake_with_change(client, Ssl::new(&context).unwrap(), None, |_| ());
+        let mut accepted = accepted.unwrap();
+        assert_eq!(accepted.session_reused(), resumes);
+        accepted.write(b"x").unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap(), 1);
+        kept = Some(Kept::of(&client));
+        let mode = accepted.verify_mode();
+        accepted.set_verify(mode).unwrap();
+        accepted.verify_client_post_handshake().unwrap();
+        for _ in 0..3 {
+            let _ = SslRef::do_handshake(&mut accepted);
+            assert_eq!(client.read(&mut [0]).unwrap_err().want(), Some(Want::Read));
+            assert_eq!(accepted.read(&mut [0]).unwrap_err().want(), Some(Want::Read));
+        }
+        assert!(accepted.peer_certificate().is_some());
+        client.shutdown().unwrap();
+        accepted.shutdown().unwrap();
     }
 }

@@ -13,6 +13,8 @@ mod copies;
 mod counted;
 #[path = "crossing/ex_data.rs"]
 mod ex_data;
+#[path = "crossing/judged.rs"]
+mod judged;
 #[path = "crossing/live_context.rs"]
 mod live_context;
 #[path = "crossing/queue.rs"]

@@ -4,7 +4,6 @@
 
 mod common;
 
-use std::ffi::{CStr, c_int};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::net::UnixStream;
@@ -21,7 +20,6 @@ use libssl::context::{
 use libssl::x509::X509VerifyParam;
 use libssl::{Connected, ErrorKind, Ssl, SslContext, SslContextBuilder, SslContextRef, SslRef, Want};
 use openssl_sys as sys;
-use openssl_sys_ext as ext;
 
 const VERSIONS: [ProtocolVersion; 2] = [ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3];
 
@@ -502,6 +500,20 @@ fn a_close_notify_in_a_renegotiation_is_a_clean_end() {
 }
 
 /// Multi-block writes have a buffer of another length than the default.
+/// Nothing was to be sent, where the handshake comes first.
+#[test]
+fn a_write_that_waits_for_a_renegotiation_finds_a_clean_end() {
+    let (client, server) = shake_as(named(&client_context(), "localhost"), &only_1_2(server_builder()));
+    let (client, mut server) = (client.unwrap(), server.unwrap());
+    let mut client = client.into_ssl().unwrap();
+    // SAFETY: the object is live, and nobody else uses it.
+    assert_eq!(unsafe { openssl_sys_ext::SSL_renegotiate(client.as_ptr()) }, 1);
+    assert_eq!(client.write(b"hello").unwrap_err().want(), Some(Want::Read));
+    server.shutdown().unwrap();
+    assert!(client.write(b"hello").unwrap_err().is_zero_return());
+    assert!(client.read(&mut [0]).unwrap_err().is_zero_return());
+}
+
 #[test]
 fn buffers_in_which_something_waits_are_kept() {
     let acts: [fn(&mut Ssl); 2] =
@@ -584,75 +596,6 @@ fn an_object_with_a_suspended_write_is_not_taken_over_without_it() {
     assert_eq!(libssl::Error::from(error).kind(), ErrorKind::NotReady);
     // Its end was open until here.
     peer.join().unwrap().unwrap();
-}
-
-/// A client of C's that Rust borrows, and a transport to a server for it.
-fn shake_with(ssl: *mut sys::SSL, server: &SslContextRef, by_c: bool) -> Ssl {
-    let (left, right) = duplex();
-    let mut server = Ssl::new(server).unwrap();
-    server.set_stream(right).unwrap();
-    // SAFETY: the object is live and the test's; so below.
-    unsafe { SslRef::from_ptr_mut(ssl) }.set_stream(left).unwrap();
-    for _ in 0..1000 {
-        // SAFETY: as above, and it has its BIOs.
-        let client = unsafe {
-            if by_c { sys::SSL_connect(ssl) == 1 } else { SslRef::from_ptr_mut(ssl).connect().is_ok() }
-        };
-        if SslRef::accept(&mut server).is_ok() && client {
-            return server;
-        }
-    }
-    panic!("both sides wait");
-}
-
-/// SSL_set1_host.
-unsafe fn set1_host(ssl: *mut sys::SSL, name: &CStr) -> c_int {
-    // SAFETY: by the caller's word the object is live; C counts for itself.
-    unsafe { sys::X509_VERIFY_PARAM_set1_host(sys::SSL_get0_param(ssl), name.as_ptr(), 0) }
-}
-
-#[test]
-fn a_handshake_that_c_makes_between_two_borrows_is_judged_too() {
-    for version in VERSIONS {
-        for (name, refused) in [(c"other.example", true), (c"localhost", false)] {
-            let mut client = client_builder();
-            client.set_max_proto_version(Some(version)).unwrap();
-            // SAFETY: the context is live; the object is the test's, and freed below.
-            let ssl = unsafe { sys::SSL_new(client.build().as_ptr()) };
-            // SAFETY: as above.
-            unsafe { SslRef::from_ptr_mut(ssl) }.set_server_name("localhost").unwrap();
-            let mut server = shake_with(ssl, &server_context(), false);
-            server.write(b"secret").unwrap();
-            let mut buf = [0; 6];
-            // SAFETY: as above.
-            let read = unsafe { SslRef::from_ptr_mut(ssl) }.read(&mut buf);
-            assert_eq!(read.unwrap(), 6);
-
-            let both = if refused { other_example(version) } else { server_context() };
-            // SAFETY: as above; the names are C strings.
-            unsafe {
-                assert_eq!(set1_host(ssl, name), 1);
-                assert_eq!(ext::SSL_clear(ssl), 1);
-            }
-            let mut server = shake_with(ssl, &both, true);
-            server.write(b"secret").unwrap();
-            // SAFETY: as above.
-            let read = unsafe {
-                assert_eq!(set1_host(ssl, c"localhost"), 1);
-                SslRef::from_ptr_mut(ssl).read(&mut buf)
-            };
-
-            match read {
-                Err(error) if refused => {
-                    let kind = error.error().map(libssl::Error::kind);
-                    assert!(matches!(kind, Some(ErrorKind::Verification(_))), "{kind:?}");
-                }
-                read => assert_eq!((read.unwrap(), refused), (6, false)),
-            }
-            // SAFETY: the test's only reference.
-            unsafe { sys::SSL_free(ssl) };
-        }
-    }
 }
 
 // Where OpenSSL was built with PSK.

@@ -4,28 +4,32 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
 mod c_program;
+#[path = "guide/clients.rs"]
+mod clients;
 mod commands;
 mod common;
 
-use std::error::Error;
-use std::ffi::{c_char, c_int, c_long};
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::thread;
 
 use commands::{Files, Running, openssl, run};
 use common::{Made, client_builder, client_ssl, identity, pki};
-use libssl::context::ClientHelloDecision;
-use libssl::ffi::SSL_CTX;
-use libssl::{Alert, Connected, Identity, Ssl, SslContext};
+use libssl::context::{ClientHelloDecision, SslVerifyMode, VerifyView};
+use libssl::error::ErrorStack;
+use libssl::{Alert, Connected, Identity, Ssl, SslContext, SslRef, Want};
 
 #[path = "../docs/porting/blocking.rs"]
 mod blocking;
 #[path = "../docs/porting/errors.rs"]
 mod errors;
+#[path = "../docs/porting/handover.rs"]
+mod handover;
 #[path = "../docs/porting/mirror.rs"]
 #[allow(clippy::disallowed_methods, clippy::missing_safety_doc)]
 mod mirror;
@@ -82,8 +86,14 @@ fn the_page_shows_the_files_that_are_tested() {
     }
 }
 
-/// A C function of the guide and the program around it.
-fn c_program(function: &str, around: &str) -> PathBuf {
+/// A C function of the guide and the program around it, built once: what runs in another test cannot be written anew.
+fn c_program(function: &'static str, around: &str) -> PathBuf {
+    static BUILT: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap();
+    built.entry(function).or_insert_with(|| build(function, around)).clone()
+}
+
+fn build(function: &str, around: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sources = [
         root.join("docs/porting").join(function).with_extension("c"),
@@ -168,77 +178,13 @@ fn dial(port: u16, blocks: bool) -> TcpStream {
     tcp
 }
 
-/// One way to fetch the answer: a program or a function.
-type Fetch<'a> = Box<dyn Fn(u16) -> Result<Vec<u8>, String> + 'a>;
-
-fn by_c<'a>(function: &'a str, ca: &'a Path, blocks: bool) -> Fetch<'a> {
-    let program = c_program(function, "fetch");
-    Box::new(move |port| {
-        let mut command = Command::new(&program);
-        command.args([&port.to_string(), "localhost"]).arg(ca).arg(if blocks { "blocks" } else { "not" });
-        let output = command.output().unwrap();
-        match output.status.code() {
-            Some(0) => Ok(output.stdout),
-            Some(1) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-            _ => panic!("{function}: {output:?}"),
-        }
-    })
-}
-
-type InC =
-    unsafe extern "C" fn(*mut SSL_CTX, c_int, *const c_char, *const c_char, *mut c_char, usize) -> c_long;
-
-fn as_c(context: &SslContext, function: InC) -> Fetch<'_> {
-    Box::new(move |port| {
-        let tcp = dial(port, true);
-        let mut out = vec![0_u8; 1 << 20];
-        let (host, question) = (c"localhost", c"a question\n");
-        // SAFETY: all of it lives through the call, and is as long as is said.
-        let length = unsafe {
-            let (room, out) = (out.len(), out.as_mut_ptr().cast());
-            function(context.as_ptr(), tcp.as_raw_fd(), host.as_ptr(), question.as_ptr(), out, room)
-        };
-        let length = usize::try_from(length).map_err(|_| "it failed".to_owned())?;
-        out.truncate(length);
-        Ok(out)
-    })
-}
-
-type InRust = fn(&SslContext, TcpStream, &str, &[u8]) -> Result<Vec<u8>, Box<dyn Error>>;
-
-fn in_rust<'a>(context: &'a SslContext, function: InRust, blocks: bool) -> Fetch<'a> {
-    Box::new(move |port| {
-        function(context, dial(port, blocks), "localhost", b"a question\n").map_err(|error| error.to_string())
-    })
-}
-
 #[test]
-fn each_client_of_the_guide_gets_the_same_from_the_same_peer() {
-    let (_files, ca) = ca_file();
-    let context = client_builder().build();
-    let ways: [(&str, Fetch<'_>); 8] = [
-        ("blocking.c", by_c("blocking", &ca, true)),
-        ("nonblocking.c", by_c("nonblocking", &ca, false)),
-        ("pump.c", by_c("pump", &ca, true)),
-        ("transpiled.rs", as_c(&context, transpiled::fetch)),
-        ("mirror.rs", as_c(&context, mirror::fetch)),
-        ("blocking.rs", in_rust(&context, blocking::fetch, true)),
-        ("nonblocking.rs", in_rust(&context, nonblocking::fetch, false)),
-        ("pump.rs", in_rust(&context, pump::fetch, true)),
-    ];
-    for kind in
-        [Peer::Answers, Peer::HasAnotherName, Peer::IsCut, Peer::Hangs, Peer::SpeaksHttp, Peer::Refuses]
-    {
-        for (name, fetch) in &ways {
-            let (port, peer) = peer(kind);
-            let fetched = fetch(port);
-            peer.join().unwrap();
-            match kind {
-                Peer::Answers => assert!(fetched.as_deref() == Ok(&answer()), "{name}: {:?}", fetched.err()),
-                _ => assert!(fetched.is_err(), "{name} got {} bytes from {kind:?}", fetched.unwrap().len()),
-            }
-        }
-    }
+fn a_server_that_cannot_accept_goes_on_as_c_does() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Nobody comes, and it does not wait.
+    listener.set_nonblocking(true).unwrap();
+    let identity = identity(&pki().localhost);
+    assert_eq!(server::serve(&listener, 2, &identity, &identity).unwrap(), 0);
 }
 
 /// C's object in Rust's hands for the length of its handshake.
@@ -271,6 +217,28 @@ fn a_handshake_that_c_began_is_finished_in_rust() {
             assert!(!output.stderr.is_empty() || kind == Peer::Hangs, "{kind:?} left nothing in the queue");
         }
     }
+}
+
+#[test]
+fn a_handshake_that_rust_cannot_finish_leaves_the_reason_in_the_queue() {
+    let mut builder = client_builder();
+    let suspends = |view: &mut VerifyView<'_>| view.suspend().is_ok();
+    builder.set_verify_callback(SslVerifyMode::PEER, suspends).unwrap();
+    let (port, peer) = peer(Peer::Answers);
+    let tcp = dial(port, false);
+    let mut ssl = client_ssl(&builder.build());
+    // SAFETY: the socket is open for as long as the object is.
+    unsafe { ssl.set_fd(tcp.as_raw_fd()) }.unwrap();
+    assert_eq!(SslRef::connect(&mut ssl).unwrap_err().want(), Some(Want::Read));
+
+    // SAFETY: nobody else uses the object, whose BIO has this descriptor.
+    let finished = unsafe { handover::finish_handshake(ssl.as_ptr(), tcp.as_raw_fd()) };
+
+    let queue = ErrorStack::drain();
+    assert_eq!(finished, 0);
+    assert!(queue.iter().any(|reason| reason.data().contains("verif")), "{queue:?}");
+    drop((ssl, tcp));
+    peer.join().unwrap();
 }
 
 #[test]

@@ -406,6 +406,85 @@ fn the_first_failure_is_the_one_that_is_told() {
     assert!(left.on_write.is_empty());
 }
 
+/// SSL_get_error calls it the peer's good-bye.
+#[test]
+fn a_write_that_fails_after_the_peer_s_good_bye_is_a_failure() {
+    for mirror in [false, true] {
+        for shuts in [false, true] {
+            let contexts = Contexts::new();
+            let (left, right) = duplex();
+            let (client, server) = (client_ssl(&contexts.client), Ssl::new(&contexts.server).unwrap());
+            let (client, server) = shake_over(client, left, server, right);
+            let (mut client, mut server) = (client.unwrap(), server.unwrap());
+            server.shutdown().unwrap();
+            assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+            assert_eq!(client.write(b"the last ").unwrap(), 9);
+            client.channel_mut().on_write.push_back(Fault::Fail(Io::StorageFull));
+
+            let (error, later) = if mirror {
+                let mut ssl = client.into_ssl().unwrap();
+                let mut act = || if shuts { ssl.shutdown().map(drop) } else { ssl.write(b"lost").map(drop) };
+                let error = Error::from(act().unwrap_err());
+                (error, Error::from(ssl.write(b"words").unwrap_err()))
+            } else {
+                // The transport's error comes out of these as it was.
+                let error = if shuts {
+                    io::Error::from(client.shutdown().map(drop).unwrap_err())
+                } else {
+                    client.write(b"lost").map(drop).unwrap_err()
+                };
+                assert_eq!(error.kind(), Io::StorageFull, "{error}");
+                let later = client.write(b"words").unwrap_err().downcast::<Error>().unwrap();
+                assert_eq!(later.kind(), ErrorKind::Poisoned);
+                continue;
+            };
+
+            assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+            assert_eq!(error.transport().map(io::Error::kind), Some(Io::StorageFull), "{error}");
+            assert_eq!(later.kind(), ErrorKind::Poisoned, "{later}");
+            let mut came = Vec::new();
+            let _cut = server.read_to_end(&mut came).unwrap_err();
+            assert_eq!(came, b"the last ");
+        }
+    }
+}
+
+/// Of what has not failed SSL_get_error says so too.
+#[test]
+fn a_shutdown_that_waits_for_a_write_after_the_peer_s_good_bye_ends_nothing() {
+    let contexts = Contexts::new();
+    let (left, right) = duplex();
+    let (client, server) = (client_ssl(&contexts.client), Ssl::new(&contexts.server).unwrap());
+    let (client, server) = shake_over(client, left, server, right);
+    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    client.channel_mut().set_room(10);
+    let mut client = client.into_ssl().unwrap();
+    assert_eq!(client.write(&[7; 1000]).unwrap_err().want(), Some(libssl::Want::Write));
+    server.shutdown().unwrap();
+    assert!(client.read(&mut [0; 1]).unwrap_err().is_zero_return());
+    let _ = client.shutdown().unwrap_err();
+    assert!(!client.is_poisoned());
+}
+
+#[test]
+fn a_flush_that_fails_after_the_peer_s_good_bye_is_a_failure() {
+    let contexts = Contexts::new();
+    let (left, right) = duplex();
+    let (client, server) = (client_ssl(&contexts.client), Ssl::new(&contexts.server).unwrap());
+    let (client, server) = shake_over(client, left, server, right);
+    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    server.shutdown().unwrap();
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+    client.channel_mut().on_flush.push_back(Fault::Fail(Io::StorageFull));
+    let ssl = client.into_ssl().unwrap();
+    let mut bio = libssl::bio::SslBio::from_ssl(ssl).map_err(|(error, _)| error).unwrap();
+
+    let error = Error::from(bio.flush().unwrap_err());
+
+    assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+    assert_eq!(error.transport().map(io::Error::kind), Some(Io::StorageFull), "{error}");
+}
+
 #[test]
 fn a_handshake_taken_apart_gives_a_transport_that_still_works() {
     let contexts = Contexts::new();

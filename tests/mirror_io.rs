@@ -280,6 +280,60 @@ fn a_write_that_finishes_through_a_filter_is_finished() {
     assert!(Connected::adopt(bio.into_ssl().unwrap()).is_ok());
 }
 
+/// A buffer says how much it took, though what it passed on waits in libssl.
+#[test]
+fn a_filter_that_took_some_does_not_hide_a_write_that_waits() {
+    let ((left, mut right), client) = (common::duplex(), client_ssl(&client_context()));
+    right.set_room(2000);
+    let mut two = Two::over(client, left, Ssl::new(&server_context()).unwrap(), right);
+    two.shake();
+    two.drain();
+    let bio = SslBio::from_ssl(two.server).map_err(|(error, _)| error).unwrap();
+    let mut bio = bio.behind(Bio::buffer().unwrap()).unwrap();
+    let part = (0..10).find_map(|_| bio.write(&[7; 3000]).ok().filter(|written| *written < 3000));
+    assert!(part.is_some());
+    assert_eq!(bio.read(&mut [0; 1]).unwrap_err().want(), Some(Want::Read));
+
+    let failure = Connected::adopt(bio.into_ssl().unwrap()).expect_err("libssl holds what was written");
+    assert_eq!(failure.kind(), ErrorKind::NotReady);
+}
+
+/// A flush of nothing reaches no libssl.
+#[test]
+fn a_flush_of_an_empty_filter_finishes_no_write_that_waits() {
+    for filter in [Bio::buffer, Bio::null_filter] {
+        let ((left, mut right), client) = (common::duplex(), client_ssl(&client_context()));
+        right.set_room(2000);
+        let mut two = Two::over(client, left, Ssl::new(&server_context()).unwrap(), right);
+        two.shake();
+        two.drain();
+        let bio = SslBio::from_ssl(two.server).map_err(|(error, _)| error).unwrap();
+        let mut bio = bio.behind(filter().unwrap()).unwrap();
+        // Too much for a buffer, which passes it on.
+        assert_eq!(bio.write(&[7; 20_000]).unwrap_err().want(), Some(Want::Write));
+        bio.flush().unwrap();
+        assert_eq!(bio.read(&mut [0; 1]).unwrap_err().want(), Some(Want::Read));
+
+        let failure = Connected::adopt(bio.into_ssl().unwrap()).expect_err("libssl holds what was written");
+        assert_eq!(failure.kind(), ErrorKind::NotReady);
+    }
+}
+
+#[test]
+fn a_write_that_waited_is_forgotten_with_its_connection() {
+    let Two { server, .. } = held_write(&[7; 5000]);
+    let mut bio = SslBio::from_ssl(server).map_err(|(error, _)| error).unwrap();
+    bio.reset().unwrap();
+    let mut ssl = bio.into_ssl().unwrap();
+    let (left, right) = common::duplex();
+    ssl.set_stream(right).unwrap();
+    let mut client = client_ssl(&client_context());
+    client.set_stream(left).unwrap();
+    let mut two = Two { client, server: ssl };
+    two.shake();
+    assert!(Connected::adopt(two.server).is_ok());
+}
+
 #[test]
 fn a_write_that_waits_for_its_handshake_has_given_nothing_away() {
     let mut two = Two::new(&client_context(), &server_context());

@@ -5,10 +5,14 @@ mod common;
 mod mirror;
 
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 
 use common::identities::{Ca, named};
 use common::{client_context, duplex, identity, pki, server_builder, server_context};
-use libssl::context::{ProtocolVersion, SslVerifyMode, TrustAnchors};
+use libssl::context::{
+    ClientHello, ClientHelloDecision, ProtocolVersion, ServerNameDecision, ServerNameView, SslVerifyMode,
+    TrustAnchors,
+};
 use libssl::{ErrorKind, Role, Ssl, SslContext, VerifyError};
 use mirror::Two;
 use rcgen::PKCS_ECDSA_P256_SHA256;
@@ -49,6 +53,44 @@ fn an_address_is_verified_and_not_sent() {
         assert!(two.is_ok(), "{address}: {:?}", two.err());
         assert_eq!(sni, None);
     }
+}
+
+#[test]
+fn a_resumed_session_of_tls_1_2_comes_with_its_own_name() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let (by_hello, by_name) = (Arc::clone(&asked), Arc::clone(&asked));
+    let note = |asked: &Mutex<Vec<_>>, name: Option<&[u8]>| {
+        asked.lock().unwrap().push(String::from_utf8(name.unwrap().to_vec()).unwrap());
+    };
+    let mut server = server_builder();
+    server.set_max_proto_version(Some(ProtocolVersion::TLS1_2)).unwrap();
+    let hello = move |hello: &mut ClientHello<'_>| {
+        note(&by_hello, hello.requested_name());
+        ClientHelloDecision::Accept
+    };
+    server.set_client_hello_cb(hello).unwrap();
+    let name = move |view: &mut ServerNameView<'_>| {
+        note(&by_name, view.requested_name());
+        ServerNameDecision::Ack
+    };
+    server.set_tlsext_servername_callback(name).unwrap();
+    let (client, server) = (client_context(), server.build());
+    let mut two = Two::new(&client, &server);
+    two.shake();
+    let mut next = Two::new(&client, &server);
+    next.client.set_sni(Some("other.example")).unwrap();
+    // SAFETY: the objects are live; the session's reference is ours (get1) and is given back.
+    unsafe {
+        let session = openssl_sys_ext::SSL_get1_session(two.client.as_ptr());
+        assert_eq!(openssl_sys::SSL_set_session(next.client.as_ptr(), session), 1);
+        openssl_sys::SSL_SESSION_free(session);
+    }
+
+    next.shake();
+
+    assert!(next.server.session_reused());
+    assert_eq!(*asked.lock().unwrap(), ["localhost", "localhost", "other.example", "localhost"]);
+    assert_eq!((next.client.sni(), next.server.sni()), (Some(&b"localhost"[..]), Some(&b"localhost"[..])));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::{
     client_builder, client_context, client_ssl, duplex, identities, pki, server_builder, server_context,
 };
+use libssl::bio::{Bio, BioVerdict, SendBio};
 use libssl::conf::{ConfFlags, SslConf};
 use libssl::context::{
     CertificateDecision, FileFormat, ProtocolVersion, SslMethod, SslMode, SslOptions, SslVerifyMode,
@@ -452,21 +453,30 @@ fn a_buffer_that_the_kernel_may_read_stays_where_it_is_whatever_becomes_of_the_o
     };
     // True for an OpenSSL built without kTLS.
     let with_the_option = moves(|_| {});
-    assert_eq!(
-        moves(|ssl| assert!(!ssl.clear_options(SslOptions::ENABLE_KTLS).contains(SslOptions::ENABLE_KTLS))),
-        with_the_option
-    );
-    assert_eq!(
-        moves(|ssl| {
+    let changes: [fn(&mut Ssl); 4] = [
+        |ssl| assert!(!ssl.clear_options(SslOptions::ENABLE_KTLS).contains(SslOptions::ENABLE_KTLS)),
+        |ssl| {
             let mut conf = SslConf::for_ssl(ssl).unwrap();
             conf.set_flags(ConfFlags::FILE | ConfFlags::CLIENT);
             // Before OpenSSL 3.2 there is no such value.
             let _ = conf.cmd("Options", Some("-KTLS".as_ref()));
-        }),
-        with_the_option
-    );
+        },
+        // Who is asked may say anything, or be another one than at the handshake.
+        |ssl| ssl.wbio_mut().unwrap().set_callback(|_| BioVerdict::Refuse(0)).unwrap(),
+        |ssl| ssl.set0_wbio(SendBio::new(Bio::memory().unwrap()).map_err(|(error, _)| error).unwrap()),
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        assert_eq!(moves(change), with_the_option, "change {at}");
+    }
     // SAFETY: no BIO of the method is left.
     unsafe { sys::BIO_meth_free(method) };
+    // The option alone, where no kernel does it, changes nothing.
+    let mut two = Two::new(&client_context(), &server_context());
+    two.server.set_options(SslOptions::ENABLE_KTLS);
+    two.server.set_mode(SslMode::ACCEPT_MOVING_WRITE_BUFFER).unwrap();
+    two.shake();
+    two.server.write(b"x").unwrap();
+    assert!(two.server.mode().contains(SslMode::ACCEPT_MOVING_WRITE_BUFFER));
 }
 
 // What a call waits for, and alerts.

@@ -1,14 +1,16 @@
-//! A stricter `openssl.cnf` than this crate's defaults: clients and servers keep it.
+//! Another `openssl.cnf` than this crate's defaults: clients and servers keep what is stricter, and nothing else.
 // A test that fails panics.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
+use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
 use std::process::Command;
 
 use common::{client_builder, pki, server_builder};
 use libssl::context::{ProtocolVersion, SslContext, SslMethod, SslOptions};
+use libssl::library;
 
 const CHILD: &str = "LIBSSL_TEST_CHILD";
 
@@ -60,6 +62,23 @@ fn a_lower_minimum_is_raised() {
         assert_eq!(server_builder().min_proto_version(), Some(ProtocolVersion::TLS1_2));
         let port = SslContext::builder(SslMethod::tls()).unwrap();
         assert_eq!(port.min_proto_version(), Some(ProtocolVersion::TLS1));
+    });
+}
+
+#[test]
+fn a_cut_is_not_taken_for_an_end() {
+    under("a_cut_is_not_taken_for_an_end", "Options = IgnoreUnexpectedEOF", || {
+        let port = SslContext::builder(SslMethod::tls()).unwrap();
+        let is_set = port.options().contains(SslOptions::IGNORE_UNEXPECTED_EOF);
+        // 3.0 does not know the name.
+        assert!(is_set || (library().running().major, library().running().minor) < (3, 5));
+        let (mut client, mut server) =
+            common::connected(&client_builder().build(), &server_builder().build());
+        client.channel_mut().close();
+        server.channel_mut().close();
+        for side in [&mut client, &mut server] {
+            assert_eq!(side.read(&mut [0]).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+        }
     });
 }
 

@@ -23,7 +23,7 @@ long fetch(SSL_CTX *ctx, int fd, const char *host, const char *request, char *ou
         done += n;
     if (SSL_get_error(ssl, ret) != SSL_ERROR_ZERO_RETURN)
         goto end; /* cut off: what was read is not the whole answer */
-    SSL_shutdown(ssl);
+    SSL_shutdown(ssl); /* the answer is whole, whatever becomes of our end */
     answer = (long)done;
 end:
     if (answer < 0)

@@ -16,16 +16,16 @@ pub unsafe extern "C" fn finish_handshake(ssl: *mut SSL, fd: c_int) -> c_int {
     callback::answer(0, || {
         // SAFETY: by this function's contract. The object stays C's: this is one more reference to it.
         let (ssl, socket) = unsafe { (Ssl::share_from_ptr(ssl)?, BorrowedFd::borrow_raw(fd)) };
-        let mut handshake = Handshake::adopt(ssl)?;
+        let mut progress = Handshake::adopt(ssl)?.resume();
         loop {
-            let Some(want) = handshake.wants() else { return Ok(0) };
-            if wait(&socket, want, None).is_err() {
-                return Ok(0);
-            }
-            handshake = match handshake.resume() {
+            progress = match progress {
                 // The object as C knows it. Dropping this reference leaves C's, and the connection as it is.
                 Ok(connected) => return Ok(connected.into_ssl().is_ok().into()),
-                Err(suspended) => suspended.into_handshake()?,
+                Err(suspended) => match suspended.want() {
+                    Some(want) if wait(&socket, want, None).is_ok() => suspended.into_handshake()?.resume(),
+                    // It failed, or waits for what no socket gives.
+                    _ => return Err(suspended.into()),
+                },
             };
         }
     })

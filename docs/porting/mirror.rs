@@ -1,15 +1,18 @@
+use std::error::Error;
 use std::ffi::{CStr, c_char, c_int, c_long};
+use std::io::{self, Write};
 
 use libssl::context::SslVerifyMode;
 use libssl::error::ErrorCode;
 use libssl::ffi::SSL_CTX;
-use libssl::{Error, Ssl, SslContextRef, SslRef};
+use libssl::{Ssl, SslContextRef, SslRef};
 
 /// The same function, for the C that calls it (with `#[unsafe(no_mangle)]`). What C promises is said once, at the door.
 ///
 /// # Safety
 ///
-/// `ctx` is live and no longer changed, `fd` is open, the strings end with NUL, and `out` has `room` bytes.
+/// None is NULL: `ctx` is live and no longer changed, `fd` is open, `host` and `request` are C strings, and `out` has `room`
+/// bytes that nobody else uses.
 pub unsafe extern "C" fn fetch(
     ctx: *mut SSL_CTX,
     fd: c_int,
@@ -18,8 +21,9 @@ pub unsafe extern "C" fn fetch(
     out: *mut c_char,
     room: usize,
 ) -> c_long {
-    // SAFETY: by this function's contract.
+    // SAFETY: by this function's contract. C need not have written to its buffer yet; the bytes of a slice are written.
     let (ctx, host, request, out) = unsafe {
+        out.write_bytes(0, room);
         (
             SslContextRef::from_ptr(ctx),
             CStr::from_ptr(host),
@@ -32,7 +36,8 @@ pub unsafe extern "C" fn fetch(
     match unsafe { exchange(ctx, fd, host, request.to_bytes(), out) } {
         Ok(length) => length as c_long,
         Err(error) => {
-            eprintln!("{error}");
+            // Not `eprintln!`: it panics where stderr takes nothing, and a panic would end C's program here.
+            let _ = writeln!(io::stderr(), "{error}");
             -1
         }
     }
@@ -45,23 +50,25 @@ unsafe fn exchange(
     host: &str,
     request: &[u8],
     out: &mut [u8],
-) -> Result<usize, Error> {
+) -> Result<usize, Box<dyn Error>> {
     let mut ssl = Ssl::new(ctx)?;
     // SAFETY: by this function's contract.
     unsafe { ssl.set_fd(fd) }?;
-    ssl.set_sni(Some(host))?;
-    ssl.set_verify_host(host)?;
+    ssl.set_server_name(host)?; // SSL_set_tlsext_host_name and SSL_set1_host, which takes addresses too
     ssl.set_verify(SslVerifyMode::PEER)?;
     SslRef::connect(&mut ssl)?;
     ssl.write(request)?;
-    let mut done = 0;
+    let (mut done, mut one_more) = (0, [0]);
     loop {
-        match ssl.read(&mut out[done..]) {
+        // An empty buffer is answered with `Ok(0)`: where `out` is full, one more byte tells of the end.
+        let is_full = done == out.len();
+        match ssl.read(if is_full { &mut one_more } else { &mut out[done..] }) {
+            Ok(_) if is_full => return Err("there is no room for the whole answer".into()),
             Ok(length) => done += length,
             Err(error) if error.code() == ErrorCode::ZeroReturn => break,
             Err(error) => return Err(error.into()), // cut off, or failed: never a short answer
         }
     }
-    ssl.shutdown()?;
+    let _ = ssl.shutdown(); // the answer is whole, whatever becomes of our end
     Ok(done)
 }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -7,6 +8,7 @@
 static int wait_for(SSL *ssl, int fd, int ret)
 {
     struct pollfd entry = { fd, 0, 0 };
+    int ready;
 
     switch (SSL_get_error(ssl, ret)) {
     case SSL_ERROR_WANT_READ:
@@ -18,7 +20,10 @@ static int wait_for(SSL *ssl, int fd, int ret)
     default:
         return 0;
     }
-    return poll(&entry, 1, -1) == 1;
+    do
+        ready = poll(&entry, 1, -1);
+    while (ready < 0 && errno == EINTR);
+    return ready == 1;
 }
 
 /* As before, over a socket that does not block. */
@@ -48,9 +53,9 @@ long fetch(SSL_CTX *ctx, int fd, const char *host, const char *request, char *ou
         else if (!wait_for(ssl, fd, ret))
             goto end;
     }
-    while ((ret = SSL_shutdown(ssl)) < 0)
-        if (!wait_for(ssl, fd, ret))
-            goto end;
+    /* The answer is whole, whatever becomes of our end. */
+    while ((ret = SSL_shutdown(ssl)) < 0 && wait_for(ssl, fd, ret))
+        continue;
     answer = (long)done;
 end:
     if (answer < 0)

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -11,15 +12,19 @@ static int pump(BIO *network, int fd)
     int n, room;
 
     while ((n = BIO_nread0(network, &data)) > 0) {
-        if ((n = (int)write(fd, data, (size_t)n)) <= 0)
+        if ((n = (int)write(fd, data, (size_t)n)) > 0)
+            BIO_nread(network, &data, n);
+        else if (n == 0 || errno != EINTR)
             return 0;
-        BIO_nread(network, &data, n);
     }
     if (BIO_get_read_request(network) == 0)
         return 1;
     if ((room = BIO_nwrite0(network, &data)) <= 0)
         return 0;
-    if ((n = (int)read(fd, data, (size_t)room)) <= 0) {
+    do
+        n = (int)read(fd, data, (size_t)room);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0) {
         BIO_shutdown_wr(network);
         return 0;
     }

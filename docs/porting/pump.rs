@@ -43,21 +43,32 @@ pub fn fetch(
             Err(error) => return Err(error.into()),
         }
     }
-    connected.shutdown()?;
-    pump_out(&mut connected.channel_mut(), &tcp)?;
+    // The answer is whole, whatever becomes of our end.
+    let _ = connected.shutdown();
+    let _ = pump_out(&mut connected.channel_mut(), &tcp);
     Ok(answer)
 }
 
 /// Carries what libssl wrote to the socket, and what the socket has to libssl, without a copy in between.
 fn pump(mut pair: PairMut<'_>, mut tcp: &TcpStream) -> io::Result<()> {
     pump_out(&mut pair, tcp)?;
-    if pair.feed_with(|room| tcp.read(room))? == 0 {
+    if pair.feed_with(|room| uninterrupted(|| tcp.read(room)))? == 0 {
         pair.close(); // the end of the socket: libssl says what that means
     }
     Ok(())
 }
 
 fn pump_out(pair: &mut PairMut<'_>, mut tcp: &TcpStream) -> io::Result<()> {
-    while pair.drain_with(|bytes| tcp.write(bytes))? > 0 {}
+    while pair.drain_with(|bytes| uninterrupted(|| tcp.write(bytes)))? > 0 {}
     Ok(())
+}
+
+/// Does again what a signal interrupted.
+fn uninterrupted(mut act: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match act() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
 }

@@ -1,5 +1,5 @@
 use std::error::Error;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub fn serve(
     front.set_tlsext_servername_callback(move |client| {
         if client.requested_name().is_some_and(|name| name.eq_ignore_ascii_case(b"other.example")) {
             if let Err(error) = client.set_context(&other) {
-                eprintln!("{error}"); // a connection that stays with the first context is no harm here
+                tell(&error); // a connection that stays with the first context is no harm here
             }
         }
         ServerNameDecision::Ack
@@ -35,18 +35,22 @@ pub fn serve(
     let front = front.build();
     let mut resumed = 0;
     for _ in 0..clients {
-        let (tcp, _) = listener.accept()?;
-        match greet(&front, tcp) {
+        match listener.accept().map_err(Into::into).and_then(|(tcp, _)| greet(&front, tcp)) {
             Ok(session_reused) => resumed += usize::from(session_reused),
-            Err(error) => eprintln!("{error}"),
+            Err(error) => tell(&*error),
         }
     }
     Ok(resumed)
 }
 
+/// As `eprintln!`, which panics where stderr takes nothing.
+fn tell(error: &dyn Error) {
+    let _ = writeln!(io::stderr(), "{error}");
+}
+
 fn greet(context: &SslContext, tcp: TcpStream) -> Result<bool, Box<dyn Error>> {
     let mut connected = Ssl::new(context)?.accept(tcp)?;
     connected.write_all(b"hello\n")?;
-    connected.shutdown()?;
+    let _ = connected.shutdown(); // it is greeted, whatever becomes of our end
     Ok(connected.ssl().session_reused())
 }

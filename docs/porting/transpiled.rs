@@ -2,9 +2,13 @@ use std::ffi::{c_char, c_int, c_long, c_void};
 
 use libssl::ffi::{SSL, SSL_CTX};
 
+pub type FILE = c_void;
+
 unsafe extern "C" {
+    static mut stderr: *mut FILE;
     fn strlen(text: *const c_char) -> usize;
     fn ERR_clear_error();
+    fn ERR_print_errors_fp(fp: *mut FILE);
     fn SSL_connect(ssl: *mut SSL) -> c_int;
     fn SSL_ctrl(ssl: *mut SSL, cmd: c_int, larg: c_long, parg: *mut c_void) -> c_long;
     fn SSL_free(ssl: *mut SSL);
@@ -63,6 +67,9 @@ pub unsafe extern "C" fn fetch(
                     }
                 }
             }
+        }
+        if answer < 0 as c_long {
+            ERR_print_errors_fp(stderr);
         }
         SSL_free(ssl);
         return answer;

@@ -74,6 +74,10 @@ impl Core {
         self.failure.take_if(|kept| kept.call == Some(call)).map(|kept| kept.error)
     }
 
+    pub(super) fn has_failure(&self, call: u64) -> bool {
+        self.failure.as_ref().is_some_and(|kept| kept.call == Some(call))
+    }
+
     pub(super) fn take_suspension(&mut self, call: u64) -> Option<io::Error> {
         self.suspension.take_if(|kept| kept.call == Some(call)).map(|kept| kept.error)
     }
@@ -233,21 +237,26 @@ impl Core {
             }
             Some(Err(error)) => error,
         };
-        let call = panics::current_call();
         let errno = error.raw_os_error().unwrap_or_default();
         if suspends(&error) {
-            let earlier = self.suspension.replace(Kept { call, error });
+            let earlier = self.suspension.replace(Kept { call: panics::current_call(), error });
             user(|| drop(earlier));
             return Step::Wants(direction, errno);
         }
-        // What fails later in the same call (an alert that cannot be sent any more) follows from the first failure.
+        self.keep_failure(error);
+        Step::Failed(errno)
+    }
+
+    /// Keeps why the call that is under way failed. What fails later in the same call (an alert that cannot be sent any
+    /// more) follows from the first failure.
+    pub(super) fn keep_failure(&mut self, error: io::Error) {
+        let call = panics::current_call();
         if call.is_none() || self.failure.as_ref().is_none_or(|kept| kept.call != call) {
             let earlier = self.failure.replace(Kept { call, error });
             user(|| drop(earlier));
         } else {
             user(|| drop(error));
         }
-        Step::Failed(errno)
     }
 }
 

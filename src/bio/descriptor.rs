@@ -8,40 +8,60 @@ use openssl_sys_ext as ext;
 
 use super::handle::BioRef;
 use super::object::BioType;
-use super::ssl::enter;
 use crate::error::{self, Error, ErrorKind, ErrorStack};
 use crate::ffi::compat::sockets;
 
 /// Flags of this crate's own in a connect BIO: its number is of a socket that is closed, and it is to own the next one.
 const LOST: c_int = 1 << 24;
 const OWNS: c_int = 1 << 25;
+/// Its socket has been seen connected. C takes the flag back with the socket.
+const CONNECTED: c_int = 1 << 26;
 
 impl BioRef {
     /// The datagram BIO of a connect BIO in the chain, if it has one, and whether its descriptor is the connect BIO's own:
     /// after a reset, which closes that, C keeps it.
     pub(super) fn datagrams(&self) -> Option<(*mut sys::BIO, bool)> {
         let connect = self.first_of(BioType::CONNECT)?;
-        let mut found = None;
-        enter(|| {
-            let mut bio = ptr::null_mut();
-            // SAFETY: both BIOs are live, the second as long as the first has it; the out-pointer is to a local.
-            unsafe {
-                if sockets::BIO_get0_dgram_bio(connect, &raw mut bio) == 1 && !bio.is_null() {
-                    let (socket, user) = (descriptor(connect), descriptor(bio));
-                    found = Some((bio, socket >= 0 && socket == user));
-                }
-            }
-        });
+        let mut bio = ptr::null_mut();
+        // SAFETY: both BIOs are live, the second as long as the first has it; the out-pointer is to a local.
+        let found = unsafe {
+            let found = quietly(connect, || sockets::BIO_get0_dgram_bio(connect, &raw mut bio));
+            (found == 1 && !bio.is_null()).then(|| {
+                let (socket, user) = (descriptor(connect), descriptor(bio));
+                (bio, socket >= 0 && socket == user)
+            })
+        };
         error::clear();
         found
+    }
+
+    /// Whether the number that the connect BIO has is of a socket that is closed.
+    pub(super) fn is_lost(&self) -> bool {
+        // SAFETY: the BIO is live, and the call only reads it.
+        self.first_of(BioType::CONNECT).is_some_and(|bio| unsafe { ext::BIO_test_flags(bio, LOST) } != 0)
+    }
+
+    /// Whether this connect BIO has been seen connected.
+    pub(super) fn was_connected(&self) -> bool {
+        // SAFETY: the BIO is live, and the call only reads it.
+        unsafe { ext::BIO_test_flags(self.as_ptr(), CONNECTED) != 0 }
+    }
+
+    pub(super) fn set_was_connected(&self) {
+        // SAFETY: the BIO is live, and on this thread. The flag is this crate's own.
+        unsafe { sys::BIO_set_flags(self.as_ptr(), CONNECTED) };
+    }
+
+    /// The descriptor of the connect BIO, whatever its callback would say of it. The queue stays as it is.
+    pub(super) fn connect_descriptor(&self) -> Option<c_int> {
+        // SAFETY: a live BIO of the chain.
+        self.first_of(BioType::CONNECT).map(|bio| unsafe { descriptor(bio) }).filter(|fd| *fd >= 0)
     }
 
     /// Refuses what would close a descriptor that is in use elsewhere.
     pub(super) fn may_reset(&self, call: &'static str) -> Result<(), Error> {
         let refused = |detail| Err(Error::new(ErrorKind::InvalidInput, call).with_detail(detail));
-        let Some(connect) = self.first_of(BioType::CONNECT) else { return Ok(()) };
-        // SAFETY: the BIO is live, and the call only reads it.
-        if unsafe { ext::BIO_test_flags(connect, LOST) } != 0 {
+        if self.is_lost() {
             return refused("the socket is closed already");
         }
         match self.datagrams() {
@@ -50,27 +70,37 @@ impl BioRef {
         }
     }
 
-    /// A connect BIO that had lost its socket tries to get another one, and owns it.
-    pub(super) fn settle(&mut self) {
-        let Some(connect) = self.first_of(BioType::CONNECT) else { return };
-        // SAFETY: the BIO is live and borrowed for writing. The callback is back in its place before anyone sees it.
-        unsafe {
-            if ext::BIO_test_flags(connect, LOST) == 0 {
-                return;
-            }
-            error::clear();
-            quietly(connect, || {
-                ext::BIO_do_connect(connect);
-                if lacks_socket() {
-                    return;
-                }
-                if ext::BIO_test_flags(connect, OWNS) != 0 {
-                    ext::BIO_set_close(connect, c_long::from(ext::BIO_CLOSE));
-                }
-                sys::BIO_clear_flags(connect, LOST | OWNS);
-            });
+    /// A connect BIO that had lost its socket gets another one, and owns it.
+    ///
+    /// # Errors
+    ///
+    /// Why it has none, or why that is not connected.
+    pub(super) fn settle(&mut self, call: &'static str) -> Result<(), Error> {
+        if !self.is_lost() {
+            return Ok(());
         }
-        error::clear();
+        let Some(connect) = self.find_type_mut(BioType::CONNECT) else { return Ok(()) };
+        let (ret, errno) = connect.enter(|bio| {
+            // SAFETY: the BIO is live and borrowed for writing.
+            unsafe {
+                sys::BIO_clear_retry_flags(bio);
+                quietly(bio, || {
+                    let ret = ext::BIO_do_connect(bio);
+                    if !lacks_socket() {
+                        if ext::BIO_test_flags(bio, OWNS) != 0 {
+                            ext::BIO_set_close(bio, c_long::from(ext::BIO_CLOSE));
+                        }
+                        sys::BIO_clear_flags(bio, LOST | OWNS);
+                    }
+                    ret
+                })
+            }
+        });
+        if ret > 0 || connect.should_retry() {
+            error::clear();
+            return Ok(());
+        }
+        Err(connect.failed(call, c_int::try_from(ret).unwrap_or(-1), errno))
     }
 }
 
@@ -86,16 +116,15 @@ pub(crate) unsafe fn disown_lost_socket(chain: *mut sys::BIO) {
     }
     // SAFETY: by this function's contract.
     unsafe {
-        let connect = ext::BIO_find_type(chain, BioType::CONNECT.0);
-        if connect.is_null() || ext::BIO_test_flags(connect, LOST) != 0 {
+        let Some(connect) = BioRef::from_ptr(chain).connects_beneath_c() else { return };
+        if connect.is_lost() || connect.connect_descriptor().is_none() {
             return;
         }
+        let connect = connect.as_ptr();
         quietly(connect, || {
-            if descriptor(connect) >= 0 {
-                let owns = if ext::BIO_get_close(connect) > 0 { OWNS } else { 0 };
-                ext::BIO_set_close(connect, c_long::from(ext::BIO_NOCLOSE));
-                sys::BIO_set_flags(connect, LOST | owns);
-            }
+            let owns = if ext::BIO_get_close(connect) > 0 { OWNS } else { 0 };
+            ext::BIO_set_close(connect, c_long::from(ext::BIO_NOCLOSE));
+            sys::BIO_set_flags(connect, LOST | owns);
         });
     }
 }
@@ -120,11 +149,13 @@ fn lacks_socket() -> bool {
     ErrorStack::peek().has(ext::ERR_LIB_BIO, ext::BIO_R_UNABLE_TO_CREATE_SOCKET)
 }
 
+/// The descriptor of a BIO, whatever its callback would say of it. -1 for none.
+///
 /// # Safety
 ///
 /// `bio` is live, and nobody else uses it.
 unsafe fn descriptor(bio: *mut sys::BIO) -> c_int {
     let mut fd = -1;
     // SAFETY: by this function's contract; the out-pointer is to a local.
-    if unsafe { ext::BIO_get_fd(bio, &raw mut fd) } < 0 { -1 } else { fd }
+    if unsafe { quietly(bio, || ext::BIO_get_fd(bio, &raw mut fd)) } < 0 { -1 } else { fd }
 }

@@ -1,7 +1,7 @@
 //! What makes the connection of a `BIO_s_connect` or `BIO_s_accept`, and waits for it.
 
 use std::ffi::{c_int, c_long, c_uint};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
@@ -56,9 +56,32 @@ impl BioRef {
     #[doc(alias = "BIO_do_connect_retry")]
     pub fn do_connect_retry(&mut self, timeout: Option<Duration>, nap: Duration) -> Result<(), Error> {
         const CALL: &str = "BIO_do_connect_retry";
+        let Some(connect) = self.find_type_mut(BioType::CONNECT) else {
+            return self.retry_connecting(timeout, nap);
+        };
+        // C resets the whole chain for whatever error is one of a connection's, whoever raised it.
+        let until = timeout.and_then(|timeout| SystemTime::now().checked_add(timeout));
+        connect.retry_connecting(timeout, nap)?;
+        loop {
+            match self.do_connect() {
+                Ok(()) => return Ok(()),
+                Err(BioError::Retry(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let near = near(until.unwrap_or_else(|| SystemTime::now() + FAR));
+            if !self.wait(near, nap)? && until == Some(near) {
+                return Err(timed_out(CALL));
+            }
+        }
+    }
+
+    fn retry_connecting(&mut self, timeout: Option<Duration>, nap: Duration) -> Result<(), Error> {
+        const CALL: &str = "BIO_do_connect_retry";
+        let began = Instant::now();
+        self.settle(CALL)?;
         self.await_connection(CALL, timeout)?;
         let nap = c_int::try_from(nap.as_millis()).unwrap_or(c_int::MAX);
-        let mut left = timeout;
+        let mut left = timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
         loop {
             // With 0 C tries again for ever what is refused at once.
             let part = left.map_or(-1, |left| seconds(left.min(FAR)).max(1) as c_int);
@@ -136,6 +159,12 @@ impl SendBio {
         // that were checked.
         unsafe { chain::take_behind(accept).map(|accepted| Self::new_unchecked(accepted)) }
     }
+}
+
+pub(super) fn timed_out(call: &'static str) -> Error {
+    error::clear();
+    error::raise(ext::ERR_LIB_BIO, ext::BIO_R_CONNECT_TIMEOUT, call, "");
+    Error::from_queue(call).with_kind(ErrorKind::Io)
 }
 
 /// How far C can look ahead: it counts the milliseconds in an `int`.

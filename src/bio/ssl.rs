@@ -4,22 +4,23 @@ use std::ffi::c_int;
 use std::fmt;
 use std::ptr::NonNull;
 
-use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
+use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::chain;
+use super::attach;
 use super::handle::{Bio, BioRef};
 use super::object::{BioType, SendBio};
 use super::ssl_end as end;
 use crate::context::SslContextRef;
 use crate::error::{self, Error, ErrorKind};
 use crate::ffi::compat::sockets;
+use crate::ffi::crossing::crossing_type;
 use crate::ffi::panics;
-use crate::ssl::{Role, Ssl, SslRef};
+use crate::ssl::{Role, Ssl, SslRef, State};
 
 // Neither `Send` nor `Sync`: what is behind a BIO has no lock, and may be shared or tied to a thread.
-foreign_type! {
+crossing_type! {
     /// A chain of BIOs with a TLS connection in it: filters before it, as a `BIO_f_buffer`, then the `BIO_f_ssl` with the
     /// `SSL`, then what carries the connection, as a `BIO_s_connect`.
     ///
@@ -50,9 +51,12 @@ foreign_type! {
     /// C: [`BIO_f_ssl(3)`](https://docs.openssl.org/master/man3/BIO_f_ssl/)
     #[doc(alias = "BIO_f_ssl")]
     #[doc(alias = "BIO_free_all")]
-    pub unsafe type SslBio {
+    pub unsafe type SslBio, SslBioRef {
         type CType = sys::BIO;
         fn drop = end::free;
+        fn taken = take;
+        fn given = give;
+        fn lent = come_back;
     }
 }
 
@@ -129,10 +133,10 @@ impl SslBio {
         let bio = unsafe { sys::BIO_new(ext::BIO_f_ssl()) };
         let Some(bio) = NonNull::new(bio) else { return Err((Error::from_queue("BIO_new"), ssl)) };
         // SAFETY: a new BIO, of which this is the one reference.
-        let bio = unsafe { <Self as ForeignType>::from_ptr(bio.as_ptr()) };
+        let bio = unsafe { Self::own(bio.as_ptr()) };
         // The object is the BIO's from here on, whatever C answers: that is about the transport, which may be missing.
         // It does not leave this crate: whether it is one of ours stays as it is.
-        let object = ForeignType::into_ptr(ssl);
+        let object = ssl.leave();
         // SAFETY: the BIO is live and has no object yet; the object is live and given up.
         let set = unsafe { ext::BIO_set_ssl(bio.as_ptr(), object, ext::BIO_CLOSE.into()) };
         if set == 1 {
@@ -161,11 +165,11 @@ impl SslBio {
         // SAFETY: both are live. The BIO gives up its reference to the object, which this takes, before it dies. The
         // transport, of which the object has a reference too, does not hang behind it any more.
         unsafe {
-            let transport = chain::take_behind(filter);
+            let transport = attach::part(filter, SslRef::lend_mut(ssl));
             ext::BIO_set_close(filter, ext::BIO_NOCLOSE.into());
-            sys::BIO_free_all(ForeignType::into_ptr(self));
+            sys::BIO_free_all(self.leave());
             drop(transport);
-            Ok(<Ssl as ForeignType>::from_ptr(ssl))
+            Ok(Ssl::own(ssl))
         }
     }
 
@@ -184,9 +188,9 @@ impl SslBio {
             return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("not a filter"));
         }
         // SAFETY: both chains are live and ours; the second one hangs behind the first from here on.
-        let chain = unsafe { <Self as ForeignType>::from_ptr(filters.into_ptr()) };
+        let chain = unsafe { Self::own(filters.into_ptr()) };
         // SAFETY: as above.
-        unsafe { enter(|| ext::BIO_push(chain.as_ptr(), self.into_ptr())) };
+        unsafe { enter(|| ext::BIO_push(chain.as_ptr(), self.leave())) };
         error::clear();
         Ok(chain)
     }
@@ -196,12 +200,11 @@ impl SslBio {
     /// # Safety
     ///
     /// `bio` is a live BIO of which the caller owns one reference, and the first of its chain, and nobody else uses the
-    /// chain, nor its `SSL`, while this crate does. What the `SSL` and its BIOs hold may be used on any thread.
+    /// chain, nor its `SSL`, while this crate does. What the `SSL` and its BIOs hold may be used on any thread; the rest as
+    /// [`Ssl::from_ptr`].
     pub unsafe fn from_ptr(bio: *mut sys::BIO) -> Self {
         // SAFETY: by this function's contract.
-        let bio = unsafe { <Self as ForeignType>::from_ptr(bio) };
-        bio.come_back();
-        bio
+        unsafe { ForeignType::from_ptr(bio) }
     }
 
     /// The pointer, which stays owned by this object.
@@ -211,10 +214,6 @@ impl SslBio {
 
     /// Gives the chain to C. When C frees it, that sends a close_notify.
     pub fn into_ptr(self) -> *mut sys::BIO {
-        if let Ok((filter, _)) = self.parts() {
-            // SAFETY: the BIO is live and ours.
-            unsafe { end::speak(filter) };
-        }
         ForeignType::into_ptr(self)
     }
 
@@ -237,7 +236,7 @@ impl SslBio {
     ) -> Result<Self, Error> {
         let bio = NonNull::new(bio).ok_or_else(|| Error::from_queue(call))?;
         // SAFETY: by this function's contract, this is the one reference.
-        let mut bio = unsafe { <Self as ForeignType>::from_ptr(bio.as_ptr()) };
+        let mut bio = unsafe { Self::own(bio.as_ptr()) };
         let ssl = bio.ssl_mut()?;
         ssl.complete(call, context)?;
         ssl.remember(role);
@@ -252,7 +251,8 @@ impl SslBioRef {
     ///
     /// # Safety
     ///
-    /// `bio` is live for `'a`, and nobody changes it, nor what hangs behind it, nor its `SSL`, for as long.
+    /// `bio` is live for `'a`, and nobody changes it, nor what hangs behind it, nor its `SSL`, for as long; the rest as
+    /// [`SslRef::from_ptr`].
     pub unsafe fn from_ptr<'a>(bio: *mut sys::BIO) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(bio) }
@@ -263,20 +263,10 @@ impl SslBioRef {
     /// # Safety
     ///
     /// `bio` is live for `'a`, and nobody else uses it, nor what hangs behind it, nor its `SSL`, for as long. What the
-    /// `SSL` and its BIOs hold may be used on any thread.
+    /// `SSL` and its BIOs hold may be used on any thread; the rest as [`Ssl::from_ptr`].
     pub unsafe fn from_ptr_mut<'a>(bio: *mut sys::BIO) -> &'a mut Self {
         // SAFETY: by this function's contract.
-        let bio: &mut Self = unsafe { ForeignTypeRef::from_ptr_mut(bio) };
-        bio.come_back();
-        bio
-    }
-
-    /// C may have used the connection since this crate did.
-    fn come_back(&self) {
-        if let Ok((_, ssl)) = self.parts() {
-            // SAFETY: the object is live.
-            unsafe { crate::ssl::come_back(ssl) };
-        }
+        unsafe { ForeignTypeRef::from_ptr_mut(bio) }
     }
 
     /// The pointer.
@@ -298,11 +288,15 @@ impl SslBioRef {
     /// there is more than one, the chain stays as it is.
     #[doc(alias = "BIO_up_ref")]
     pub unsafe fn up_ref(&self) -> Result<SslBio, Error> {
+        if let Ok((_, ssl)) = self.parts() {
+            // SAFETY: the object is live.
+            unsafe { State::of(ssl) }.map(State::set_held_elsewhere);
+        }
         error::clear();
         // SAFETY: the BIO is live; the reference is new.
         unsafe {
             match ext::BIO_up_ref(self.as_ptr()) {
-                1 => Ok(SslBio::from_ptr(self.as_ptr())),
+                1 => Ok(SslBio::own(self.as_ptr())),
                 _ => Err(Error::from_queue("BIO_up_ref")),
             }
         }
@@ -334,7 +328,7 @@ impl SslBioRef {
         let (_, ssl) = self.parts()?;
         // SAFETY: as in `ssl`, and the chain is borrowed for writing. What can be pushed without `unsafe` may be used on
         // whichever thread this reference is sent to.
-        Ok(unsafe { ForeignTypeRef::from_ptr_mut(ssl) })
+        Ok(unsafe { SslRef::lend_mut(ssl) })
     }
 
     /// What carries the connection: the BIO behind the `BIO_f_ssl`, with the chain behind that.
@@ -422,6 +416,49 @@ impl fmt::Debug for SslBioRef {
 impl fmt::Debug for SslBio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
+    }
+}
+
+/// The chain comes from C.
+///
+/// # Safety
+///
+/// `bio` is live, and so is the chain behind it.
+unsafe fn take(bio: *mut sys::BIO) {
+    // SAFETY: by this function's contract.
+    unsafe {
+        if let Some((_, ssl)) = end::find(bio) {
+            crate::ssl::take(ssl);
+        }
+    }
+}
+
+/// The chain goes to C: when C frees it, that sends a close_notify.
+///
+/// # Safety
+///
+/// As [`take`].
+unsafe fn give(bio: *mut sys::BIO) {
+    // SAFETY: by this function's contract.
+    unsafe {
+        if let Some((filter, ssl)) = end::find(bio) {
+            end::speak(filter);
+            crate::ssl::give(ssl);
+        }
+    }
+}
+
+/// C may have used the connection since this crate did.
+///
+/// # Safety
+///
+/// As [`take`].
+unsafe fn come_back(bio: *mut sys::BIO) {
+    // SAFETY: by this function's contract.
+    unsafe {
+        if let Some((_, ssl)) = end::find(bio) {
+            crate::ssl::come_back(ssl);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::ptr;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::handle::BioRef;
 use super::object::{BioCallbackFn, BioType};
 use crate::ssl::{self, SslRef};
 
@@ -59,11 +60,24 @@ pub(super) unsafe fn free(bio: *mut sys::BIO) {
     // SAFETY: the chain and its object are live until BIO_free_all.
     unsafe {
         if let Some((_, ssl)) = find(bio) {
-            if SslRef::from_ptr(ssl).is_poisoned() {
+            if must_be_silent(ssl) {
                 ext::SSL_set_quiet_shutdown(ssl, 1);
             }
         }
         sys::BIO_free_all(bio);
+    }
+}
+
+/// Whether a close_notify must not be tried: the connection failed, or what it would go through does not come back.
+///
+/// # Safety
+///
+/// `ssl` is live, and nobody else uses it.
+pub(super) unsafe fn must_be_silent(ssl: *mut sys::SSL) -> bool {
+    // SAFETY: by this function's contract; get0.
+    unsafe {
+        let wbio = sys::SSL_get_wbio(ssl);
+        SslRef::from_ptr(ssl).is_poisoned() || (!wbio.is_null() && BioRef::from_ptr(wbio).flushes_for_ever())
     }
 }
 

@@ -8,12 +8,12 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::descriptor::disown_lost_socket;
-use super::handle::BioRef;
 use super::object::{BioRetry, RetryReason, flush};
 use super::ssl::{SslBio, SslBioRef, done, enter};
-use crate::error::{self, Error, ErrorKind, ErrorStack, Reason, SslError};
+use super::ssl_end as end;
+use crate::error::{self, Error, ErrorKind, ErrorStack, Reason, SslError, Want};
 use crate::ffi::strings;
-use crate::ssl::{Phase, ShutdownResult, ShutdownState, SslRef, State};
+use crate::ssl::{Phase, ShutdownResult, ShutdownState, SslRef, State, note_write};
 
 impl SslBioRef {
     /// Connects the transport where that is still to be done, and shakes hands, or goes on with it.
@@ -56,7 +56,7 @@ impl SslBioRef {
     ) -> Result<(), SslError> {
         // C asks the next BIO why the call must wait.
         self.need_next(name)?;
-        self.io(name, Phase::Handshake, |bio| c_int::try_from(call(bio)).unwrap_or(-1)).map(drop)
+        self.io(name, Phase::Handshake(None), |bio| c_int::try_from(call(bio)).unwrap_or(-1)).map(drop)
     }
 
     /// Reads application data into `buf` and returns how many bytes there are. An empty buffer gives `Ok(0)`.
@@ -74,7 +74,8 @@ impl SslBioRef {
             return Ok(0);
         }
         let mut read = 0;
-        self.io("BIO_read_ex", Phase::Data, |bio| {
+        let phase = if self.is_filtered()? { Phase::FilteredRead } else { Phase::Data };
+        self.io("BIO_read_ex", phase, |bio| {
             // SAFETY: the chain is live; C writes at most `len` bytes to the buffer and their number to `read`.
             unsafe { ext::BIO_read_ex(bio, buf.as_mut_ptr().cast(), buf.len(), &raw mut read) }
         })?;
@@ -124,7 +125,8 @@ impl SslBioRef {
                 .with_detail("there is no room for a byte and a NUL");
             return Err(SslError::refused(error));
         }
-        let read = self.io(CALL, Phase::Data, |bio| {
+        let phase = if self.is_filtered()? { Phase::FilteredRead } else { Phase::Data };
+        let read = self.io(CALL, phase, |bio| {
             // SAFETY: the chain is live; C writes at most `size` bytes to the buffer.
             unsafe { ext::BIO_gets(bio, buf.as_mut_ptr().cast(), size) }
         })?;
@@ -166,10 +168,8 @@ impl SslBioRef {
         const CALL: &str = "BIO_flush";
         // C asks the next BIO how it went.
         self.need_next(CALL)?;
-        // The connection itself has nothing to flush: what it could not send waits for the same write again.
-        let phase = if self.is_filtered()? { Phase::Write } else { Phase::Data };
         // SAFETY: the chain is live and borrowed for writing.
-        self.io(CALL, phase, |bio| unsafe { flush(bio) }).map(drop)
+        self.io(CALL, Phase::FilteredWrite, |bio| unsafe { flush(bio) }).map(drop)
     }
 
     /// Sends close_notify, or waits for the peer's once it was sent.
@@ -236,23 +236,22 @@ impl SslBioRef {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if the object could not be cleared, and [`ErrorKind::InvalidInput`] as of
-    /// [`BioRef::reset`](super::BioRef::reset).
+    /// [`ErrorKind::NotReady`] as of [`SslRef::clear`], [`ErrorKind::Refused`] if the object could not be cleared, and
+    /// [`ErrorKind::InvalidInput`] as of [`BioRef::reset`](super::BioRef::reset).
     ///
     /// C: [`BIO_reset(3)`](https://docs.openssl.org/master/man3/BIO_ctrl/)
     #[doc(alias = "BIO_reset")]
     pub fn reset(&mut self) -> Result<(), Error> {
         const CALL: &str = "BIO_reset";
         let (_, ssl) = self.parts()?;
+        self.ssl()?.may_clear(CALL)?;
         self.transport().map_or(Ok(()), |transport| transport.may_reset(CALL))?;
-        let (top, dead) = (self.as_ptr(), self.ssl()?.is_poisoned());
-        // SAFETY: the object is live.
-        unsafe { State::of(ssl) }.map(|state| state.missed().take());
+        let top = self.as_ptr();
         error::clear();
         // SAFETY: the chain and its object are live and borrowed for writing.
         let cleared = unsafe {
             let quiet = ext::SSL_get_quiet_shutdown(ssl);
-            if dead {
+            if end::must_be_silent(ssl) {
                 ext::SSL_set_quiet_shutdown(ssl, 1);
             }
             // C's answer is that of the last BIO, of which some say 0 and some 1 where all went well.
@@ -260,6 +259,10 @@ impl SslBioRef {
             ext::SSL_set_quiet_shutdown(ssl, quiet);
             ext::SSL_in_before(ssl) == 1
         };
+        if cleared {
+            // SAFETY: the object is live.
+            unsafe { State::of(ssl) }.map(State::heal);
+        }
         done(CALL, cleared)
     }
 
@@ -285,10 +288,7 @@ impl SslBioRef {
         call: impl FnOnce(*mut sys::BIO) -> c_int,
     ) -> Result<c_int, SslError> {
         let top = self.as_ptr();
-        if let Some(transport) = self.transport_mut() {
-            transport.settle();
-        }
-        let connecting = self.transport().is_some_and(BioRef::is_connecting);
+        let (filter, _) = self.parts().map_err(SslError::refused)?;
         let ssl: &mut SslRef = self.ssl_mut().map_err(SslError::refused)?;
         // A filter may write in a read, too.
         ssl.keep_write_buffer();
@@ -300,16 +300,18 @@ impl SslBioRef {
             |_| {
                 // The flags of an earlier call must not stand for this one, where it does not get far.
                 // SAFETY: the chain is live and borrowed for writing.
-                unsafe {
+                let written = unsafe {
                     sys::BIO_clear_retry_flags(top);
-                    if connecting {
-                        BioRetry::special(RetryReason::CONNECT).put(top);
-                        return -1;
+                    ext::BIO_number_written(filter)
+                };
+                let ret = call(top);
+                // SAFETY: as above, and so is its object.
+                unsafe {
+                    disown_lost_socket(top);
+                    if phase.is_filtered() {
+                        note_write(raw, ext::BIO_number_written(filter) != written);
                     }
                 }
-                let ret = call(top);
-                // SAFETY: as above.
-                unsafe { disown_lost_socket(top) };
                 if ret != UNSUPPORTED {
                     if ret > 0 && phase.moves_data() && !error::is_empty() {
                         // SAFETY: the object is live.
@@ -329,8 +331,10 @@ impl SslBioRef {
                 }
             },
         );
-        if let (Err(error), Some(transport)) = (&moved, self.transport_mut()) {
-            error.error().into_iter().for_each(|error| transport.forget_refused(error.stack()));
+        if matches!(&moved, Err(error) if error.want() == Some(Want::Connect)) {
+            // Also where C was not asked.
+            // SAFETY: the chain is live and borrowed for writing.
+            unsafe { BioRetry::special(RetryReason::CONNECT).put(top) };
         }
         let moved = moved?;
         match unsupported {

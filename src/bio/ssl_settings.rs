@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use openssl_sys_ext as ext;
 
+use super::attach;
 use super::handle::{Bio, BioRef};
 use super::ssl::{SslBioRef, role_as_raw};
-use super::{attach, chain};
 use crate::error::{self, Error, ErrorKind};
 use crate::ssl::Role;
 
@@ -116,9 +116,10 @@ impl SslBioRef {
     #[doc(alias = "BIO_pop")]
     pub fn take_transport(&mut self) -> Option<Bio> {
         let (filter, _) = self.parts().ok()?;
-        // SAFETY: the chain is live and borrowed for writing.
-        let transport = unsafe { chain::take_behind(filter) }?;
-        attach::take(self.ssl_mut().ok()?, transport.as_ptr());
+        let ssl = self.ssl_mut().ok()?;
+        // SAFETY: the chain is live and borrowed for writing, and the object is its own.
+        let transport = unsafe { attach::part(filter, ssl) }?;
+        attach::take(ssl, transport.as_ptr());
         Some(transport)
     }
 

@@ -238,6 +238,11 @@ pub(crate) fn take_transport_error(ssl: &SslRef) -> Option<io::Error> {
     take(ssl, Core::take_failure)
 }
 
+/// Whether the call that ended last failed in the transport.
+pub(crate) fn has_transport_error(ssl: &SslRef) -> bool {
+    take(ssl, |core, call| core.has_failure(call).then(|| io::ErrorKind::Other.into())).is_some()
+}
+
 /// As [`take_transport_error`], for the `WouldBlock` or `TimedOut` that a suspension goes back to.
 pub(crate) fn take_suspension(ssl: &SslRef) -> Option<io::Error> {
     take(ssl, Core::take_suspension)

@@ -5,7 +5,7 @@ use openssl_sys_ext as ext;
 
 use super::{
     Callbacks, ContextSettings, Identity, ProtocolVersion, SslContext, SslContextBuilder,
-    SslContextBuilderRef, SslMethod, SslVerifyMode, TrustAnchors,
+    SslContextBuilderRef, SslMethod, SslOptions, SslVerifyMode, TrustAnchors,
 };
 use crate::error::{self, Error};
 use crate::library::{self, LibContext};
@@ -71,8 +71,9 @@ impl SslContext {
     /// connection must be given ([`SslRef::set_server_name`](crate::SslRef::set_server_name)). The roots are read once a
     /// process: all clients share one [store](crate::x509::X509Store::system).
     ///
-    /// It speaks TLS 1.2 and later, or what `openssl.cnf` says where that is stricter. Ciphers, groups and security
-    /// level are the system's. Sessions are kept and resumed, in a [`ClientSessionCache`] of the context's own; see
+    /// It speaks TLS 1.2 and later, or what `openssl.cnf` says where that is stricter. A cut connection is an error, whatever
+    /// that says. Ciphers, groups and security level are the system's. Sessions are kept and resumed, in a
+    /// [`ClientSessionCache`] of the context's own; see
     /// [`set_client_session_cache`](SslContextBuilderRef::set_client_session_cache).
     ///
     /// # Errors
@@ -115,7 +116,7 @@ impl SslContext {
         let system = || X509Store::system_in(lib);
         let _system = matches!(anchors, TrustAnchors::System).then(system).transpose()?;
         let mut builder = Self::builder_in(lib, SslMethod::tls_client())?;
-        builder.raise_min_proto_version(ProtocolVersion::TLS1_2)?;
+        builder.be_strict()?;
         builder.begin_with(anchors)?;
         builder.set_verify(SslVerifyMode::PEER)?;
         builder.update_callbacks(|callbacks| callbacks.demands_name = true)?;
@@ -126,8 +127,8 @@ impl SslContext {
 
     /// A server that presents `identity`.
     ///
-    /// It speaks TLS 1.2 and later, or what `openssl.cnf` says where that is stricter. Ciphers, groups and security
-    /// level are the system's.
+    /// It speaks TLS 1.2 and later, or what `openssl.cnf` says where that is stricter. A cut connection is an error, whatever
+    /// that says. Ciphers, groups and security level are the system's.
     ///
     /// # Errors
     ///
@@ -143,10 +144,19 @@ impl SslContext {
     /// As there, and as [`builder_in`](Self::builder_in).
     pub fn server_in(lib: LibContext, identity: &Identity) -> Result<SslContextBuilder, Error> {
         let mut builder = Self::builder_in(lib, SslMethod::tls_server())?;
-        builder.raise_min_proto_version(ProtocolVersion::TLS1_2)?;
+        builder.be_strict()?;
         builder.use_identity(identity)?;
         builder.own_sessions()?;
         Ok(builder)
+    }
+}
+
+impl SslContextBuilderRef {
+    /// What `openssl.cnf` must not soften.
+    fn be_strict(&mut self) -> Result<(), Error> {
+        self.raise_min_proto_version(ProtocolVersion::TLS1_2)?;
+        self.clear_options(SslOptions::IGNORE_UNEXPECTED_EOF);
+        Ok(())
     }
 }
 

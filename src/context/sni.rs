@@ -5,7 +5,6 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use foreign_types::ForeignTypeRef;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -45,7 +44,9 @@ pub struct ServerNameView<'a> {
 }
 
 impl ServerNameView<'_> {
-    /// The name that the client asks for, as it came, or `None` without one.
+    /// The name that the client asks for, as it came, or `None` without one. Where it resumes a session of TLS 1.2 or
+    /// before, the name of that session, if it has one, whatever came: that is what
+    /// [`ClientHello::requested_name`](super::ClientHello::requested_name) tells.
     ///
     /// C: [`SSL_get_servername(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_servername_callback/)
     #[doc(alias = "SSL_get_servername")]
@@ -178,7 +179,7 @@ pub(crate) fn switch(ssl: &SslRef, context: &SslContextRef) -> Result<(), Error>
     // libssl keeps pointers into the context that it leaves, whose last reference this may be.
     // SAFETY: the object is live, and the caller's to change: it is borrowed for writing, or C lent it to the callback, whose
     // view of it is exclusive.
-    State::of_mut(unsafe { ForeignTypeRef::from_ptr_mut(ssl.as_ptr()) })?.keep(present);
+    State::of_mut(unsafe { SslRef::lend_mut(ssl.as_ptr()) })?.keep(present);
     error::clear();
     // SAFETY: both are live; C takes a reference of its own to the context. The object is the caller's to change, as above.
     if unsafe { sys::SSL_set_SSL_CTX(ssl.as_ptr(), context.as_ptr()) }.is_null() {

@@ -199,6 +199,10 @@ impl Error {
         self
     }
 
+    pub(crate) fn take_transport(&mut self) -> Option<io::Error> {
+        self.0.transport.take()
+    }
+
     pub(crate) fn with_transport(mut self, transport: Option<io::Error>) -> Self {
         self.0.transport = transport;
         self

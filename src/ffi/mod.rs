@@ -53,6 +53,7 @@
 
 pub(crate) mod bytes;
 pub(crate) mod compat;
+pub(crate) mod crossing;
 pub(crate) mod errno;
 pub(crate) mod ex_data;
 pub(crate) mod panics;

@@ -5,7 +5,7 @@ use openssl_sys_ext as ext;
 
 use super::{Call, Handshake, HandshakeFailure, Link};
 use crate::bio::sealed::Attach;
-use crate::bio::{BioOwned, Channel, Existing, Pair};
+use crate::bio::{self, BioOwned, Channel, Existing, Pair};
 use crate::error::{self, Error, ErrorCode, ErrorKind, Want};
 use crate::ssl::Ssl;
 
@@ -76,9 +76,14 @@ impl<C: Channel> Handshake<C> {
     #[doc(alias = "SSL_want")]
     #[doc(alias = "SSL_get_error")]
     pub fn wants(&self) -> Option<Want> {
+        let ssl = self.ssl();
+        // SAFETY: live as long as the object has them, and used by nobody else.
+        if unsafe { bio::is_connecting(ssl.rbio()) || bio::is_connecting(ssl.wbio()) } {
+            return Some(Want::Connect);
+        }
         error::clear();
         // SAFETY: the object is live and has both BIOs. The call only reads it and the queue, which is empty.
-        match ErrorCode::from_raw(unsafe { sys::SSL_get_error(self.ssl().as_ptr(), -1) }) {
+        match ErrorCode::from_raw(unsafe { sys::SSL_get_error(ssl.as_ptr(), -1) }) {
             ErrorCode::Want(want) => Some(want),
             _ => None,
         }

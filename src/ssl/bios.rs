@@ -32,7 +32,7 @@ impl SslRef {
     /// # Safety
     ///
     /// Wherever the object goes, all of the chain may be used, and what it shares with another BIO, such as the other half
-    /// of a pair, is on the same thread. It lives as long as the object.
+    /// of a pair, is on the same thread. It lives as long as the object, and nobody else uses it while the object has it.
     #[doc(alias = "SSL_set0_rbio")]
     pub unsafe fn set0_rbio_unchecked(&mut self, rbio: Bio) {
         // SAFETY: the object is live and borrowed for writing; set0 takes the reference.
@@ -48,6 +48,7 @@ impl SslRef {
     /// As [`set0_rbio_unchecked`](Self::set0_rbio_unchecked).
     #[doc(alias = "SSL_set0_wbio")]
     pub unsafe fn set0_wbio_unchecked(&mut self, wbio: Bio) {
+        self.remember_ktls();
         // SAFETY: as in `set0_rbio_unchecked`.
         unsafe { ext::SSL_set0_wbio(self.as_ptr(), wbio.into_ptr()) }
     }

@@ -7,23 +7,26 @@ use openssl_sys_ext as ext;
 
 use super::ktls::is_of_the_file;
 use super::state::State;
-use super::{SslRef, StatusType};
+use super::{Role, SslRef, StatusType};
 use crate::bio;
 use crate::error::{
     self, Alert, Error, ErrorCode, ErrorKind, ErrorStack, OcspRefusal, Reason, SslError, VerifyError,
-    VerifyFailure,
+    VerifyFailure, Want,
 };
 use crate::ffi::{errno, panics, strings};
 
 /// What kind of call it is: a close_notify ends a handshake, but only the reading half of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    Handshake,
+    /// With the role that the call itself gives an object without one.
+    Handshake(Option<Role>),
     Data,
     /// A write: libssl holds what it was given while that is suspended.
     Write,
-    /// A write that a filter may keep to itself: its success does not say that libssl holds nothing.
+    /// A write to a filter, or a read from one that may write for its own part: its success does not say that libssl holds
+    /// nothing.
     FilteredWrite,
+    FilteredRead,
     /// A file that the kernel sends, of which libssl holds nothing.
     File,
     /// A write of early data, which is a part of the handshake too.
@@ -34,7 +37,7 @@ pub(crate) enum Phase {
 impl Phase {
     /// Whether application data moves.
     pub(crate) fn moves_data(self) -> bool {
-        matches!(self, Self::Data | Self::Write | Self::FilteredWrite | Self::File)
+        matches!(self, Self::Data | Self::Write | Self::File) || self.is_filtered()
     }
 
     /// Whether data goes out, perhaps after a handshake in the same call.
@@ -42,13 +45,27 @@ impl Phase {
         self.writes() || self == Self::File
     }
 
+    /// Whether it may write.
     fn writes(self) -> bool {
-        matches!(self, Self::Write | Self::FilteredWrite | Self::EarlyWrite)
+        self == Self::Write || self == Self::EarlyWrite || self.is_filtered()
+    }
+
+    /// Whether it does nothing else.
+    fn is_write(self) -> bool {
+        matches!(self, Self::Write | Self::FilteredWrite | Self::File | Self::EarlyWrite)
     }
 
     /// Whether the handshake goes on, and nothing else does.
     fn shakes_hands(self) -> bool {
-        matches!(self, Self::Handshake | Self::EarlyWrite)
+        self.is_handshake() || self == Self::EarlyWrite
+    }
+
+    fn is_handshake(self) -> bool {
+        matches!(self, Self::Handshake(_))
+    }
+
+    pub(crate) fn is_filtered(self) -> bool {
+        matches!(self, Self::FilteredWrite | Self::FilteredRead)
     }
 }
 
@@ -71,8 +88,14 @@ impl SslRef {
         if phase.writes() {
             self.keep_write_buffer();
         }
-        // SAFETY: the object is live and has both BIOs, without which 3.x would read NULL here.
-        self.call_judged(name, phase, call, |ssl, ret| unsafe { sys::SSL_get_error(ssl, ret) })
+        // SAFETY: the object is live and has both BIOs, without which 3.x would read NULL here. They are nobody else's.
+        self.call_judged(name, phase, call, |ssl, ret| unsafe {
+            let code = sys::SSL_get_error(ssl, ret);
+            if !error::is_empty() {
+                bios(ssl).into_iter().for_each(|bio| bio::disown_lost_socket(bio));
+            }
+            code
+        })
     }
 
     /// As [`call`](Self::call), for a call that reaches the object through something else: `judge` says what
@@ -114,7 +137,7 @@ impl SslRef {
                 }
             }
             if guarded && phase != Phase::Shutdown {
-                self.vouch(name).map_err(SslError::refused)?;
+                self.vouch_now(name).map_err(SslError::refused)?;
             }
             if phase.shakes_hands() {
                 self.end_session();
@@ -126,7 +149,7 @@ impl SslRef {
 
     /// What a call that begins a handshake looks after before it reaches C.
     pub(super) fn check_beginning(&mut self, name: &'static str) -> Result<(), Error> {
-        self.may_call(name, Phase::Handshake).map(drop).map_err(|error| error.into_error(name))
+        self.may_call(name, Phase::Handshake(None)).map(drop).map_err(|error| error.into_error(name))
     }
 
     /// Refuses what must not reach C: a dead object, one without BIOs, and a peer without a name where one is demanded,
@@ -154,23 +177,39 @@ impl SslRef {
                 }
             }
         }
-        let writing = state.is_writing();
+        let mut writing = state.is_writing();
+        // SAFETY: the object is live, and the call only reads it. One that was cleared holds nothing.
+        if writing && unsafe { ext::SSL_in_before(ssl) } == 1 {
+            state.set_writing(false);
+            writing = false;
+        }
         if state.judges_apart() {
-            self.name_sessions_apart(name).map_err(SslError::refused)?;
+            self.name_sessions_apart(name, phase).map_err(SslError::refused)?;
         }
         // SAFETY: the object is live, and so is its state.
         let guarded = unsafe { State::of(ssl) }.is_some_and(|state| self.is_guarded(state, phase));
-        // SAFETY: the object is live; get0.
-        let bios = unsafe { (sys::SSL_get_rbio(ssl), sys::SSL_get_wbio(ssl)) };
-        if bios.0.is_null() || bios.1.is_null() {
+        // SAFETY: the object is live.
+        let [rbio, wbio] = unsafe { bios(ssl) };
+        if rbio.is_null() || wbio.is_null() {
             return Err(SslError::refused(Error::new(ErrorKind::NoTransport, name)));
+        }
+        // A shutdown that sends nothing, as none does in a handshake, asks no BIO.
+        // SAFETY: the object is live, and the calls only read it.
+        let is_quiet = phase == Phase::Shutdown
+            && unsafe { ext::SSL_in_init(ssl) == 1 || ext::SSL_get_quiet_shutdown(ssl) != 0 };
+        let asked = if is_quiet { 0 } else { 1 + usize::from(wbio != rbio) };
+        for bio in [rbio, wbio].into_iter().take(asked) {
+            // SAFETY: live as long as the object, which is borrowed for writing.
+            if !unsafe { bio::may_carry(bio, name) }.map_err(SslError::refused)? {
+                return Err(SslError::new(ErrorCode::Want(Want::Connect), -1, 0, None));
+            }
         }
         if guarded {
             self.admit(name, phase)?;
         }
         // SAFETY: the object is live, and the call only reads it.
         if phase != Phase::Shutdown && unsafe { ext::SSL_in_before(ssl) } == 1 {
-            self.prepare_session(name).map_err(SslError::refused)?;
+            self.prepare_session(phase).map_err(SslError::refused)?;
         }
         Ok((guarded, writing))
     }
@@ -179,34 +218,44 @@ impl SslRef {
     fn failure(&mut self, name: &'static str, phase: Phase, outcome: &Outcome) -> SslError {
         let code = ErrorCode::from_raw(outcome.code);
         let suspended = matches!(code, ErrorCode::Want(_));
-        // Where a handshake comes first, or a filter waits for its own, libssl was given nothing yet.
-        // SAFETY: the object is live, and the calls only read it.
-        let holds = suspended
-            && phase.writes()
-            && unsafe {
-                ext::SSL_in_init(self.as_ptr()) == 0 && ext::SSL_want(self.as_ptr()) == ext::SSL_WRITING
-            };
-        if holds {
+        if suspended && matches!(phase, Phase::Write | Phase::EarlyWrite) && self.holds_a_write() {
             if let Ok(state) = State::of_mut(self) {
                 state.set_writing(true);
+            }
+        }
+        if suspended && phase.shakes_hands() {
+            // SAFETY: the object is live.
+            if let Some(state) = unsafe { State::of(self.as_ptr()) }.filter(|state| state.demands_name()) {
+                state.suspend(self.place());
             }
         }
         // A read or a write may be in the first handshake too, where a close_notify may be anybody's.
         let in_handshake = code == ErrorCode::ZeroReturn
             // SAFETY: the object is live, and the calls only read it.
             && unsafe { ext::SSL_in_init(self.as_ptr()) == 1 && ext::SSL_renegotiate_pending(self.as_ptr()) == 0 };
-        let phase = if in_handshake { Phase::Handshake } else { phase };
+        let phase = if in_handshake { Phase::Handshake(None) } else { phase };
+        // Once the peer has said good-bye, SSL_get_error says that of what cannot be sent, too.
+        let unsent = code == ErrorCode::ZeroReturn
+            && (phase == Phase::Shutdown || phase.is_write())
+            // SAFETY: the object is live, and the call only reads it. In a handshake the good-bye came just now.
+            && unsafe { ext::SSL_in_init(self.as_ptr()) } == 0
+            && (outcome.errno != 0 || bio::has_transport_error(self));
+        let code = if unsent { ErrorCode::Syscall } else { code };
         if (suspended || (code == ErrorCode::ZeroReturn && !phase.shakes_hands())) && error::is_empty() {
             return SslError::new(code, outcome.ret, outcome.errno, None);
         }
         self.diagnose(name, phase, outcome, code)
     }
 
+    /// Whether libssl holds what the last write gave it: not where a handshake comes first, or a filter waits for its own.
+    fn holds_a_write(&self) -> bool {
+        // SAFETY: the object is live, and the calls only read it.
+        unsafe { ext::SSL_in_init(self.as_ptr()) == 0 && ext::SSL_want(self.as_ptr()) == ext::SSL_WRITING }
+    }
+
     #[cold]
     fn diagnose(&mut self, name: &'static str, phase: Phase, outcome: &Outcome, code: ErrorCode) -> SslError {
         let &Outcome { ret, errno, .. } = outcome;
-        // SAFETY: the object is live and borrowed for writing, and so are its BIOs.
-        unsafe { bio::disown_lost_socket(sys::SSL_get_rbio(self.as_ptr())) };
         let stack = ErrorStack::drain();
         let suspended = matches!(code, ErrorCode::Want(_));
         let error = if suspended {
@@ -230,6 +279,10 @@ impl SslRef {
                 .with_outcome(ret, code, errno)
         };
         let error = if suspended { error.with_outcome(ret, code, errno) } else { error };
+        // SAFETY: the object is live and borrowed for writing, and so are its BIOs.
+        unsafe {
+            bios(self.as_ptr()).into_iter().for_each(|bio| bio::forget_refused(bio, error.stack()));
+        }
         let fatal = match code {
             ErrorCode::Want(_) => false,
             ErrorCode::ZeroReturn => phase.shakes_hands(),
@@ -338,6 +391,29 @@ fn refuse_early(state: &State, ssl: *mut sys::SSL, name: &'static str) -> Result
         return Ok(());
     }
     Err(Error::new(ErrorKind::NotReady, name).with_detail("early data is not read to its end"))
+}
+
+/// After a call on a filter before an object, which may have written to it or not: notes whether libssl holds a write.
+///
+/// # Safety
+///
+/// `ssl` is live.
+pub(crate) unsafe fn note_write(ssl: *mut sys::SSL, written: bool) {
+    // SAFETY: by this function's contract.
+    let (holds, state) = unsafe { (SslRef::from_ptr(ssl).holds_a_write(), State::of(ssl)) };
+    if let Some(state) = state.filter(|_| holds || written) {
+        state.set_writing(holds);
+    }
+}
+
+/// The BIOs that an object reads from and writes to, NULL where it has none.
+///
+/// # Safety
+///
+/// `ssl` is live.
+unsafe fn bios(ssl: *mut sys::SSL) -> [*mut sys::BIO; 2] {
+    // SAFETY: by this function's contract; get0.
+    unsafe { [sys::SSL_get_rbio(ssl), sys::SSL_get_wbio(ssl)] }
 }
 
 const CERTIFICATE_VERIFY_FAILED: c_int = 134;

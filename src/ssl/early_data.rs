@@ -7,11 +7,11 @@ use std::sync::Arc;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::SslRef;
 use super::call::Phase;
 use super::callbacks::closure;
 use super::resumption::Chosen;
 use super::state::State;
+use super::{Role, SslRef};
 use crate::context::{AllowEarlyData, SslOptions, run};
 use crate::error::{Error, ErrorCode, SslError};
 use crate::session::{SslSession, SslSessionRef};
@@ -98,7 +98,7 @@ impl SslRef {
             return Ok(EarlyRead::Data(0));
         }
         let mut read = 0;
-        let outcome = self.call("SSL_read_early_data", Phase::Handshake, |ssl| {
+        let outcome = self.call("SSL_read_early_data", Phase::Handshake(Some(Role::Server)), |ssl| {
             // SAFETY: the object is live and has both BIOs; C writes at most `len` bytes to the buffer and their number to
             // `read`.
             unsafe {

@@ -1,5 +1,7 @@
 //! What a context that demands a verified name promises, whichever way its objects come to shake hands.
 
+use std::ffi::CStr;
+
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -12,12 +14,14 @@ use crate::ffi::compat;
 /// What was to be verified when a handshake began: the names and a mail address, or nothing at all.
 pub(super) type Pledge = Option<Vec<String>>;
 
-/// What tells a handshake that was vouched for from another one: the peer's Finished, and what was expected.
-#[derive(Default, PartialEq, Eq)]
-pub(super) struct Vouched {
-    finished: Vec<u8>,
-    pub(super) expected: Vec<String>,
-}
+/// The client's random bytes, and the state of a handshake.
+pub(super) type Place = ([u8; 32], ext::OSSL_HANDSHAKE_STATE);
+
+/// What tells a handshake that was vouched for from another one: the peer's Finished, with zeros behind it.
+pub(super) type Vouched = [u8; FINISHED];
+
+/// OpenSSL's EVP_MAX_MD_SIZE.
+const FINISHED: usize = 64;
 
 impl SslRef {
     /// Whether the call must pass [`admit`](Self::admit) and [`vouch`](Self::vouch): not once a handshake was vouched for,
@@ -45,22 +49,20 @@ impl SslRef {
         self.admit_first(call, phase).map_err(SslError::refused)
     }
 
-    /// As [`admit`](Self::admit), after a handshake that was vouched for.
+    /// As [`admit`](Self::admit), after a handshake that was vouched for. A read may go on with a renegotiation: what comes of
+    /// it is judged before the bytes are handed out.
     fn admit_again(&mut self, call: &'static str, phase: Phase) -> Result<(), SslError> {
         // SAFETY: the object is live, and the call only reads it.
         let due = self.progress().0 || unsafe { ext::SSL_renegotiate_pending(self.as_ptr()) } == 1;
-        if due && phase.sends() {
+        if due && phase.sends() && self.renegotiations().is_some() {
             // C would send data in the same call that ends the renegotiation.
             self.do_handshake()?;
         }
-        self.vouch(call).map_err(SslError::refused)
+        self.vouch_now(call).map_err(SslError::refused)
     }
 
     fn admit_first(&mut self, call: &'static str, phase: Phase) -> Result<(), Error> {
-        let server = match self.chosen_role() {
-            Some(role) => role == Role::Server,
-            None => matches!(call, "SSL_accept" | "SSL_read_early_data"),
-        };
+        let server = self.role_of(phase) == Some(Role::Server);
         // C may have made a client of it since.
         // SAFETY: the object is live, and the call only reads it.
         let server = server && unsafe { ext::SSL_is_server(self.as_ptr()) } == 1;
@@ -101,12 +103,19 @@ impl SslRef {
         Ok(())
     }
 
+    /// As [`vouch`](Self::vouch), after a call that may have been one of several, and others C's.
+    #[cold]
+    pub(super) fn vouch_now(&mut self, call: &'static str) -> Result<(), Error> {
+        self.recheck()?;
+        self.vouch(call)
+    }
+
     /// As [`vouch`](Self::vouch), of a handshake that C made.
     pub(crate) fn vouch_for_c(&mut self, call: &'static str) -> Result<(), Error> {
         self.recheck()?;
         // SAFETY: the object is live, and so is its state.
         let state = unsafe { State::of(self.as_ptr()) };
-        if state.is_some_and(|state| self.is_guarded(state, Phase::Handshake)) {
+        if state.is_some_and(|state| self.is_guarded(state, Phase::Handshake(None))) {
             self.vouch(call)
         } else {
             Ok(())
@@ -118,28 +127,33 @@ impl SslRef {
         State::of_mut(self)?;
         // SAFETY: the object is live, and so is its state.
         if let Some(state) = unsafe { State::of(self.as_ptr()) } {
-            state.recheck(|| self.last_handshake());
+            state.recheck(self.progress().0, || self.place(), || self.last_handshake());
         }
         Ok(())
     }
 
-    fn last_handshake(&self) -> Vouched {
-        Vouched { finished: self.peer_finished_message(), expected: self.expected() }
+    /// Where a handshake of this crate's is suspended: it is the same one, and C has not gone on with it, as long as this is
+    /// the same.
+    pub(super) fn place(&self) -> Place {
+        let mut random = [0; 32];
+        // SAFETY: the object is live; C writes so many bytes at most.
+        let state = unsafe {
+            sys::SSL_get_client_random(self.as_ptr(), random.as_mut_ptr(), random.len());
+            ext::SSL_get_state(self.as_ptr())
+        };
+        (random, state)
     }
 
-    /// The peer's Finished of the last handshake: no other has the same.
-    pub(super) fn peer_finished_message(&self) -> Vec<u8> {
-        let mut finished = vec![0; 64];
-        // SAFETY: the object is live; C writes so many bytes at most, and says how many there are.
-        let len = unsafe {
-            sys::SSL_get_peer_finished(self.as_ptr(), finished.as_mut_ptr().cast(), finished.len())
-        };
-        finished.truncate(len);
+    pub(super) fn last_handshake(&self) -> Vouched {
+        let mut finished = [0; FINISHED];
+        // SAFETY: the object is live; C writes so many bytes at most.
+        unsafe { sys::SSL_get_peer_finished(self.as_ptr(), finished.as_mut_ptr().cast(), FINISHED) };
         finished
     }
 
-    /// Whether what C verified, by settings that nobody here saw, is what is to be verified now.
-    fn judge_for_c(&self, call: &'static str, names: &[String]) -> Option<Error> {
+    /// Why what C verified, or what was verified when the session was made, by settings that nobody here saw, is not what
+    /// is to be verified now.
+    fn judge(&self, call: &'static str, expected: &[String]) -> Option<Error> {
         // SAFETY: the object is live.
         let callbacks = unsafe { State::of(self.as_ptr()) }.and_then(|state| state.context.as_ref());
         if callbacks.is_some_and(|callbacks| callbacks.may_overrule()) {
@@ -157,13 +171,16 @@ impl SslRef {
         let bears = |host| certificate.check_host_with(call, host, flags).is_ok_and(|name| name.is_some());
         let is_host = hosts.is_empty() || hosts.iter().any(|host| bears(host));
         let is_there = param.ip().is_none_or(|address| certificate.check_ip(address).unwrap_or(false));
+        let is_read = |address: &CStr| certificate.check_email(&address.to_string_lossy()).unwrap_or(false);
+        let is_read = param.email().is_none_or(is_read);
         error::clear();
-        let error = match (is_host, is_there) {
-            (true, true) => return None,
-            (false, _) => VerifyError::HOSTNAME_MISMATCH,
-            (true, false) => VerifyError::IP_ADDRESS_MISMATCH,
+        let error = match (is_host, is_there, is_read) {
+            (true, true, true) => return None,
+            (false, ..) => VerifyError::HOSTNAME_MISMATCH,
+            (true, false, _) => VerifyError::IP_ADDRESS_MISMATCH,
+            _ => VerifyError::EMAIL_MISMATCH,
         };
-        let detail = format!("C did not verify the name {}", names.join(", "));
+        let detail = format!("the certificate was not verified for {}", expected.join(", "));
         refuse(error).map(|refusal| refusal.with_detail(detail))
     }
 
@@ -204,13 +221,13 @@ impl SslRef {
         } else if seen {
             None
         } else {
-            self.judge_for_c(call, &names)
+            self.judge(call, &expected)
         };
         let last = self.last_handshake();
         let state = State::of_mut(self)?;
         match refusal {
             None => {
-                state.set_vouched(last, verifies, renegotiations);
+                state.set_vouched(last, verifies.then_some(expected), renegotiations);
                 Ok(())
             }
             Some(refusal) => Err(end(state, refusal)),
@@ -266,13 +283,13 @@ impl SslRef {
     }
 }
 
-/// The name to verify is no longer the one that the handshake began with.
-fn changed(call: &'static str) -> Error {
+/// What to verify is no longer what it was when the handshake began.
+pub(super) fn changed(call: &'static str) -> Error {
     Error::new(ErrorKind::NotReady, call).with_detail("what to verify was changed since the handshake began")
 }
 
 /// The end of an object whose peer is not, or may not be, the one that was to be verified.
-fn end(state: &State, refusal: Error) -> Error {
+pub(super) fn end(state: &State, refusal: Error) -> Error {
     state.poison(Some(refusal.retell()));
     refusal
 }

@@ -21,7 +21,8 @@ impl SslRef {
     #[doc(alias = "SSL_connect")]
     pub fn connect(&mut self) -> Result<(), SslError> {
         // SAFETY: the object is live.
-        self.call("SSL_connect", Phase::Handshake, |ssl| unsafe { sys::SSL_connect(ssl) }).map(drop)
+        self.call("SSL_connect", Phase::Handshake(Some(Role::Client)), |ssl| unsafe { sys::SSL_connect(ssl) })
+            .map(drop)
     }
 
     /// Shakes hands as a server, or goes on with it.
@@ -34,7 +35,8 @@ impl SslRef {
     #[doc(alias = "SSL_accept")]
     pub fn accept(&mut self) -> Result<(), SslError> {
         // SAFETY: the object is live.
-        self.call("SSL_accept", Phase::Handshake, |ssl| unsafe { sys::SSL_accept(ssl) }).map(drop)
+        self.call("SSL_accept", Phase::Handshake(Some(Role::Server)), |ssl| unsafe { sys::SSL_accept(ssl) })
+            .map(drop)
     }
 
     /// Shakes hands in the role that was set with [`set_connect_state`](Self::set_connect_state) or
@@ -48,7 +50,8 @@ impl SslRef {
     #[doc(alias = "SSL_do_handshake")]
     pub fn do_handshake(&mut self) -> Result<(), SslError> {
         // SAFETY: the object is live.
-        self.call("SSL_do_handshake", Phase::Handshake, |ssl| unsafe { sys::SSL_do_handshake(ssl) }).map(drop)
+        self.call("SSL_do_handshake", Phase::Handshake(None), |ssl| unsafe { sys::SSL_do_handshake(ssl) })
+            .map(drop)
     }
 
     /// Makes the object a client, ready for a new handshake.
@@ -75,6 +78,14 @@ impl SslRef {
     pub(crate) fn chosen_role(&self) -> Option<Role> {
         // SAFETY: the object is live.
         unsafe { State::of(self.as_ptr()) }.and_then(State::role)
+    }
+
+    /// The role that was chosen, or else the one that a call takes by itself.
+    pub(super) fn role_of(&self, phase: Phase) -> Option<Role> {
+        match phase {
+            Phase::Handshake(role) => self.chosen_role().or(role),
+            _ => self.chosen_role(),
+        }
     }
 
     /// Notes the role of an object that C put into a handshake.

@@ -206,16 +206,28 @@ impl SslRef {
         self.shutdown().map(drop)
     }
 
-    /// Whether C goes on reading from the buffer of a suspended write's *first* call. With kTLS it does.
+    /// Whether C goes on reading from the buffer of a suspended write's *first* call, as it does where the kernel encrypts.
+    /// Callbacks have no say in that, but the write BIO may be another one than at the handshake.
     pub(crate) fn keeps_write_buffer(&self) -> bool {
-        // SAFETY: the object is live; its write BIO is NULL or live (get0).
+        // SAFETY: the object is live, and so is its state; its write BIO is NULL or live (get0).
         unsafe {
+            let state = State::of(self.as_ptr());
             if ext::SSL_get_options(self.as_ptr()) & ENABLE_KTLS == 0
-                && !State::of(self.as_ptr()).is_some_and(State::may_have_ktls)
+                && !state.is_some_and(State::may_have_ktls)
             {
                 return false;
             }
-            compat::ktls::sends(sys::SSL_get_wbio(self.as_ptr()))
+            let bio = sys::SSL_get_wbio(self.as_ptr());
+            state.is_some_and(State::had_ktls) || compat::ktls::sends(bio)
+        }
+    }
+
+    /// Notes, before the object gets another write BIO, that the kernel encrypts for it: libssl goes on as if it did.
+    pub(crate) fn remember_ktls(&mut self) {
+        if self.keeps_write_buffer() {
+            if let Ok(state) = State::of_mut(self) {
+                state.set_had_ktls();
+            }
         }
     }
 

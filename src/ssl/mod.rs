@@ -43,9 +43,10 @@ mod verify_param;
 mod versions;
 mod want;
 
+use std::ffi::c_long;
 use std::fmt;
 
-use foreign_types::{ForeignType, ForeignTypeRef, foreign_type};
+use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -67,27 +68,31 @@ pub use states::HandshakeState;
 pub use status::StatusType;
 pub use tickets::SessionSecret;
 
-pub(crate) use call::Phase;
+pub(crate) use call::{Phase, note_write};
 pub(crate) use io::Modes;
 pub(crate) use status::{staple, staple_all};
 
 use crate::context::SslContextRef;
 use crate::error::{Error, ErrorKind};
+use crate::ffi::crossing::crossing_type;
 pub(crate) use state::State;
 
 // `Send`: an SSL has no tie to a thread (SSL_MODE_ASYNC, which has one, has no safe setter), and the callbacks and
 // channels that this crate puts inside are `Send`. `Sync`: the methods on `&SslRef` only read, which C allows from
 // several threads as long as none writes, and writing takes `&mut`.
-foreign_type! {
+crossing_type! {
     /// An `SSL`: one connection, before, in or after its handshake.
     ///
     /// It is not `Clone`: two owners of one connection would break each other.
     ///
     /// C: [`SSL_new(3)`](https://docs.openssl.org/master/man3/SSL_new/)
     #[doc(alias = "SSL")]
-    pub unsafe type Ssl: Send + Sync {
+    pub unsafe type Ssl, SslRef: Send + Sync {
         type CType = sys::SSL;
         fn drop = free;
+        fn taken = take;
+        fn given = give;
+        fn lent = come_back;
     }
 }
 
@@ -108,7 +113,7 @@ impl Ssl {
             return Err(Error::from_queue("SSL_new"));
         }
         // SAFETY: not NULL, and the caller's own.
-        let mut ssl = unsafe { <Self as ForeignType>::from_ptr(ssl) };
+        let mut ssl = unsafe { Self::own(ssl) };
         ssl.complete("SSL_new", context)?;
         Ok(ssl)
     }
@@ -126,19 +131,14 @@ impl Ssl {
     /// `ssl` is a live `SSL` of which the caller owns one reference, and nobody else uses it while this crate does.
     /// What its BIOs and callbacks hold may be used and freed on whichever thread the object is moved to.
     /// `SSL_MODE_ASYNC` is not set on it. What a suspended write of C's was given stays as it is until that write is
-    /// finished. Nobody changes the settings of its context while it is used here, nor while a clone of what
+    /// finished. Where the kernel encrypts for it, its option `SSL_OP_ENABLE_KTLS` is still set. Nobody changes the settings of its context while it is used here, nor while a clone of what
     /// [`context`](SslRef::context) lends lives.
     ///
-    /// With OpenSSL 4.0, the names and addresses that it verifies were set on the object itself: C copies those of a context
-    /// into a new object without the NUL at their end, and here they are read up to that.
+    /// With OpenSSL 4.0, the names and addresses that it verifies were set on the object itself, and not copied into it, as
+    /// SSL_new, SSL_dup and SSL_set1_param do: C copies them without the NUL at their end, and here they are read up to that.
     pub unsafe fn from_ptr(ssl: *mut sys::SSL) -> Self {
         // SAFETY: by this function's contract.
-        unsafe {
-            if let Some(state) = State::of(ssl) {
-                state.set_theirs();
-            }
-            <Self as ForeignType>::from_ptr(ssl)
-        }
+        unsafe { ForeignType::from_ptr(ssl) }
     }
 
     /// Shares an `SSL` with C: takes one more reference, and leaves the caller's.
@@ -161,7 +161,9 @@ impl Ssl {
             return Err(Error::from_queue("SSL_up_ref"));
         }
         // SAFETY: by this function's contract, with the reference that was taken just now.
-        Ok(unsafe { Self::from_ptr(ssl) })
+        let mut ssl = unsafe { Self::from_ptr(ssl) };
+        State::of_mut(&mut ssl)?.set_held_elsewhere();
+        Ok(ssl)
     }
 
     /// The pointer, which stays owned by this object.
@@ -172,13 +174,7 @@ impl Ssl {
     /// Gives the object to C, with this reference and with the BIOs that it has. From now on it is C that decides about its
     /// session, which SSL_free(3) takes out of the cache unless SSL_shutdown(3) came first.
     pub fn into_ptr(self) -> *mut sys::SSL {
-        let ssl = self.as_ptr();
-        // SAFETY: the object is live.
-        if let Some(state) = unsafe { State::of(ssl) } {
-            state.set_theirs();
-        }
-        std::mem::forget(self);
-        ssl
+        ForeignType::into_ptr(self)
     }
 }
 
@@ -188,7 +184,8 @@ impl SslRef {
     /// # Safety
     ///
     /// `ssl` is live for `'a`, and nobody changes it for as long. What its BIOs and callbacks hold may be used on whichever
-    /// thread the reference is sent to. With OpenSSL 4.0, its names are as for [`Ssl::from_ptr`].
+    /// thread the reference is sent to. Nobody changes the settings of its context for as long, nor while a clone of what
+    /// [`context`](Self::context) lends lives. With OpenSSL 4.0, its names are as for [`Ssl::from_ptr`].
     pub unsafe fn from_ptr<'a>(ssl: *mut sys::SSL) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(ssl) }
@@ -199,14 +196,10 @@ impl SslRef {
     /// # Safety
     ///
     /// `ssl` is live for `'a`, and nobody else uses it for as long. What its BIOs and callbacks hold may be used on
-    /// whichever thread the reference is sent to. `SSL_MODE_ASYNC` is not set on it. What a suspended write of C's was
-    /// given stays as it is until that write is finished. With OpenSSL 4.0, its names are as for [`Ssl::from_ptr`].
+    /// whichever thread the reference is sent to. The rest as [`Ssl::from_ptr`].
     pub unsafe fn from_ptr_mut<'a>(ssl: *mut sys::SSL) -> &'a mut Self {
         // SAFETY: by this function's contract.
-        unsafe {
-            come_back(ssl);
-            <Self as ForeignTypeRef>::from_ptr_mut(ssl)
-        }
+        unsafe { ForeignTypeRef::from_ptr_mut(ssl) }
     }
 
     /// The pointer.
@@ -223,10 +216,16 @@ impl SslRef {
     }
 }
 
+/// `SSL_MODE_ASYNC`, which C may have set in a context.
+const MODE_ASYNC: c_long = 0x100;
+
 impl SslRef {
     /// What an object of ours needs that C made of `context` just now.
     pub(crate) fn complete(&mut self, call: &'static str, context: &SslContextRef) -> Result<(), Error> {
         State::create(self, true)?;
+        // A job that is paused goes on with the caller's buffer, and with the stack of its thread.
+        // SAFETY: the object is live and borrowed for writing.
+        unsafe { ext::SSL_clear_mode(self.as_ptr(), MODE_ASYNC) };
         self.own_param_mut().mend_copy(call, context.verify_param())
     }
 
@@ -294,6 +293,36 @@ impl SslRef {
         unsafe { State::of(self.as_ptr()) }
             .filter(|state| state.is_poisoned())
             .map(|state| state.refuse(call))
+    }
+}
+
+/// The object comes from C, for good.
+///
+/// # Safety
+///
+/// `ssl` is live.
+pub(crate) unsafe fn take(ssl: *mut sys::SSL) {
+    // SAFETY: by this function's contract.
+    unsafe {
+        if let Some(state) = State::of(ssl) {
+            state.set_theirs();
+            state.return_to(|| SslRef::from_ptr(ssl).last_handshake());
+        }
+    }
+}
+
+/// The object goes to C, for good.
+///
+/// # Safety
+///
+/// As [`take`].
+pub(crate) unsafe fn give(ssl: *mut sys::SSL) {
+    // SAFETY: by this function's contract.
+    unsafe {
+        if let Some(state) = State::of(ssl) {
+            state.set_theirs();
+            state.leave(|| SslRef::from_ptr(ssl).last_handshake());
+        }
     }
 }
 

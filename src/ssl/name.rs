@@ -64,7 +64,8 @@ impl SslRef {
         }
     }
 
-    /// The name that the client asked for, as the peer sent it or as it was set, or `None`.
+    /// The name that the client asked for, as the peer sent it or as it was set, or `None`. Where a session of TLS 1.2 or
+    /// before was resumed, the name of that session, whatever was asked for.
     ///
     /// C: [`SSL_get_servername(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_tlsext_servername_callback/)
     #[doc(alias = "SSL_get_servername")]
@@ -87,11 +88,13 @@ impl SslRef {
     }
 
     /// Sets the DNS name that the peer's certificate must bear, in place of any name and address before. Nothing is sent:
-    /// see [`set_server_name`](Self::set_server_name).
+    /// see [`set_server_name`](Self::set_server_name). An address is none here, though SSL_set1_host takes it: see
+    /// [`set_verify_ip`](Self::set_verify_ip).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for what is no host name. What was there then stays.
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for what is no host name, and for one with a dot before
+    /// it, which would let every name below match. What was there then stays.
     ///
     /// C: [`X509_VERIFY_PARAM_set1_host(3)`](https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/)
     #[doc(alias = "SSL_set1_host")]

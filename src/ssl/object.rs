@@ -3,7 +3,6 @@
 use std::ffi::c_long;
 use std::ptr;
 
-use foreign_types::ForeignType;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
@@ -32,18 +31,7 @@ impl SslRef {
         let ssl = self.as_ptr();
         // C keeps the role too, and tells it no more.
         let role = (!self.in_before()).then(|| self.role()).flatten();
-        // SAFETY: the object is live, and the calls only read it. C clears an object that renegotiates by halves, and
-        // crashes where a job is paused.
-        let (renegotiates, paused) =
-            unsafe { (ext::SSL_renegotiate_pending(ssl) == 1, ext::SSL_waiting_for_async(ssl) == 1) };
-        let in_the_way = match (renegotiates, paused) {
-            (false, false) => None,
-            (true, _) => Some("a renegotiation is under way"),
-            (_, true) => Some("an asynchronous job is paused"),
-        };
-        if let Some(detail) = in_the_way {
-            return Err(Error::new(ErrorKind::NotReady, CALL).with_detail(detail));
-        }
+        self.may_clear(CALL)?;
         let state = State::of_mut(self)?;
         if let Some(role) = role {
             state.set_used();
@@ -59,6 +47,20 @@ impl SslRef {
         state.heal();
         error::clear();
         Ok(())
+    }
+
+    /// Refuses to clear what C would clear by halves, as an object that renegotiates, or crash over, as a paused job.
+    pub(crate) fn may_clear(&self, call: &'static str) -> Result<(), Error> {
+        let ssl = self.as_ptr();
+        // SAFETY: the object is live, and the calls only read it.
+        let (renegotiates, paused) =
+            unsafe { (ext::SSL_renegotiate_pending(ssl) == 1, ext::SSL_waiting_for_async(ssl) == 1) };
+        let detail = match (renegotiates, paused) {
+            (false, false) => return Ok(()),
+            (true, _) => "a renegotiation is under way",
+            (_, true) => "an asynchronous job is paused",
+        };
+        Err(Error::new(ErrorKind::NotReady, call).with_detail(detail))
     }
 
     /// A new object with the settings of this one: its session to resume, if one was set, its role, certificates, callbacks,
@@ -112,7 +114,7 @@ impl SslRef {
             return Err(Error::from_queue(DUP));
         }
         // SAFETY: not NULL, and the caller's own.
-        let mut copy = unsafe { <Ssl as ForeignType>::from_ptr(copy) };
+        let mut copy = unsafe { Ssl::own(copy) };
         State::of_mut(self)?.copy_to(&mut copy)?;
         copy.own_passphrase();
         // C takes over what the context had not set, and leaves the rest as the context has it.
@@ -139,14 +141,16 @@ impl SslRef {
     /// none of them gives a reference to it (such as a certificate that it lends) beyond a change by another.
     #[doc(alias = "SSL_up_ref")]
     pub unsafe fn up_ref(&mut self) -> Result<Ssl, Error> {
-        State::of_mut(self)?.set_shared();
+        let state = State::of_mut(self)?;
+        state.set_shared();
+        state.set_held_elsewhere();
         error::clear();
         // SAFETY: the object is live.
         if unsafe { ext::SSL_up_ref(self.as_ptr()) } != 1 {
             return Err(Error::from_queue("SSL_up_ref"));
         }
         // SAFETY: live, and the reference is new.
-        Ok(unsafe { <Ssl as ForeignType>::from_ptr(self.as_ptr()) })
+        Ok(unsafe { Ssl::own(self.as_ptr()) })
     }
 
     /// The protocol that the object speaks, and the roles it can play.

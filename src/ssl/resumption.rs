@@ -5,6 +5,7 @@ use std::sync::Arc;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::call::Phase;
 use super::object::set_session;
 use super::state::State;
 use super::{Role, SslRef};
@@ -26,11 +27,8 @@ pub(super) enum Chosen {
 impl SslRef {
     /// Before a handshake begins: notes the terms of a client, and sees to the session that it offers.
     #[cold]
-    pub(super) fn prepare_session(&mut self, call: &'static str) -> Result<(), Error> {
-        let server = match self.chosen_role() {
-            Some(role) => role == Role::Server,
-            None => matches!(call, "SSL_accept" | "SSL_read_early_data"),
-        };
+    pub(super) fn prepare_session(&mut self, phase: Phase) -> Result<(), Error> {
+        let server = self.role_of(phase) == Some(Role::Server);
         let verifies = !server && self.verify_mode().contains(crate::context::SslVerifyMode::PEER);
         let terms = verifies.then(|| Arc::new(Terms::of(self)));
         let state = State::of_mut(self)?;
@@ -53,7 +51,7 @@ impl SslRef {
             // not get data before.
             (Chosen::No, Origin::Unknown) => {
                 state.set_session_theirs();
-                !(demands && call == "SSL_write_early_data")
+                !(demands && phase == Phase::EarlyWrite)
             }
             (Chosen::No, _) if !demands => true,
             (_, Origin::Unverified) => false,
@@ -129,7 +127,7 @@ impl SslRef {
         if again && state.has_begun_session() {
             return Some(None);
         }
-        state.session_terms(|| self.peer_finished_message())
+        state.session_terms(|| self.last_handshake())
     }
 
     /// After a call that may have ended the handshake.
@@ -138,7 +136,7 @@ impl SslRef {
         let (state, done) =
             unsafe { (State::of(self.as_ptr()), sys::SSL_is_init_finished(self.as_ptr()) == 1) };
         if let (Some(state), true) = (state, done) {
-            state.end_session(|| self.peer_finished_message());
+            state.end_session(|| self.last_handshake());
         }
     }
 

@@ -9,7 +9,7 @@ use openssl_sys as sys;
 
 use super::SslRef;
 use super::callbacks::SslCallbacks;
-use super::guard::{Pledge, Vouched};
+use super::guard::{Place, Pledge, Vouched};
 use crate::context::{Callbacks, SslContext, SslContextRef};
 use crate::error::{Error, ErrorKind, ErrorStack, OcspRefusal, VerifyFailure};
 use crate::ffi::ex_data::Slot;
@@ -51,13 +51,18 @@ pub(crate) struct State {
     judges_apart: AtomicBool,
     /// The caller named what its sessions belong to.
     names_sessions: AtomicBool,
+    /// The session of the first handshake belongs to this object alone; and so do those to come.
+    named_apart: AtomicBool,
+    names_apart: AtomicBool,
     /// The kernel may encrypt for the connection, though the option for it was cleared.
     ktls: AtomicBool,
+    /// The kernel encrypts for the connection, or did over a BIO that it had.
+    had_ktls: AtomicBool,
     /// A handshake has begun on the object, whatever became of it.
     used: AtomicBool,
     /// The handshake that was finished verified what the context demands.
     vouched: AtomicBool,
-    vouched_for: Mutex<Vouched>,
+    vouched_for: Mutex<Option<Vouched>>,
     /// C may have used the object since: the handshake that was vouched for may not be the last one.
     crossed: AtomicBool,
     /// How many renegotiations there were when the last handshake was vouched for, if there can be more.
@@ -65,6 +70,11 @@ pub(crate) struct State {
     /// Early data is being read, and its end has not come.
     reads_early: AtomicBool,
     pledge: Mutex<Option<Pledge>>,
+    /// Where the handshake was suspended.
+    place: Mutex<Option<Place>>,
+    held_elsewhere: AtomicBool,
+    /// The handshake of a write that was suspended when the object went to C.
+    writing_in: Mutex<Option<Vouched>>,
     /// C has a part in the handshake that this was noted for.
     late: AtomicBool,
     /// The verify parameters were lent for writing since that was noted.
@@ -160,9 +170,6 @@ impl State {
     pub(super) fn set_theirs(&self) {
         self.ours.store(false, Ordering::Relaxed);
         self.set_crossed();
-        if !self.is_vouched() {
-            self.late.store(true, Ordering::Relaxed);
-        }
         self.give_up_session();
     }
 
@@ -195,6 +202,24 @@ impl State {
         self.names_sessions.store(true, Ordering::Relaxed);
     }
 
+    pub(super) fn is_named_apart(&self) -> bool {
+        self.named_apart.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn names_apart(&self) -> bool {
+        self.names_apart.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_names_apart(&self, session_too: bool) {
+        self.names_apart.store(true, Ordering::Relaxed);
+        self.named_apart.fetch_or(session_too, Ordering::Relaxed);
+    }
+
+    /// Whether tickets of the session that is there would let in elsewhere whom only this object lets in.
+    pub(super) fn shares_session(&self) -> bool {
+        self.judges_apart() && !self.names_sessions() && !self.is_named_apart()
+    }
+
     /// Whether the object has owners besides the one that asks.
     pub(super) fn is_shared(&self) -> bool {
         self.shared.load(Ordering::Relaxed)
@@ -210,6 +235,14 @@ impl State {
 
     pub(super) fn set_ktls(&self) {
         self.ktls.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn had_ktls(&self) -> bool {
+        self.had_ktls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_had_ktls(&self) {
+        self.had_ktls.store(true, Ordering::Relaxed);
     }
 
     /// A handshake has begun, perhaps without this crate.
@@ -241,6 +274,7 @@ impl State {
     pub(super) fn begin(&self, pledge: Pledge) -> bool {
         self.vouched.store(false, Ordering::Relaxed);
         *lock(&self.pledge) = Some(pledge);
+        *lock(&self.missed) = None;
         self.late.store(false, Ordering::Relaxed);
         self.lent.store(false, Ordering::Relaxed);
         self.used.swap(true, Ordering::Relaxed)
@@ -288,23 +322,66 @@ impl State {
 
     /// The handshake was vouched for: what it verified, which is kept for those that come after it on the same connection,
     /// and how many of these there were until then, if the protocol has any.
-    pub(super) fn set_vouched(&self, vouched: Vouched, verifies: bool, renegotiations: Option<u32>) {
-        *lock(&self.pledge) = renegotiations.map(|_| verifies.then(|| vouched.expected.clone()));
+    pub(super) fn set_vouched(&self, vouched: Vouched, verified: Pledge, renegotiations: Option<u32>) {
+        *lock(&self.pledge) = renegotiations.map(|_| verified);
         self.renegotiations.store(renegotiations.unwrap_or(NEVER), Ordering::Relaxed);
         self.vouched.store(true, Ordering::Relaxed);
-        *lock(&self.vouched_for) = vouched;
+        *lock(&self.vouched_for) = Some(vouched);
     }
 
-    /// Takes back what was vouched for, where C had the object since and this is something else: then nobody here saw the
-    /// handshake.
-    pub(super) fn recheck(&self, now: impl FnOnce() -> Vouched) {
-        if self.crossed.swap(false, Ordering::Relaxed)
-            && self.is_vouched()
-            && *lock(&self.vouched_for) != now()
-        {
+    /// Looks at what C may have done since. What was vouched for is taken back where this is something else; and nobody here
+    /// saw all of a handshake with which C went on. What may still become something else is looked at again.
+    pub(super) fn recheck(
+        &self,
+        in_init: bool,
+        place: impl FnOnce() -> Place,
+        last: impl FnOnce() -> Vouched,
+    ) {
+        if !self.crossed.load(Ordering::Relaxed) {
+            return;
+        }
+        if !self.is_vouched() {
+            if *lock(&self.place) != Some(place()) {
+                self.late.store(true, Ordering::Relaxed);
+                self.give_up_session();
+            }
+        } else if *lock(&self.vouched_for) != Some(last()) {
             self.vouched.store(false, Ordering::Relaxed);
             *lock(&self.pledge) = None;
             self.late.store(true, Ordering::Relaxed);
+        } else if in_init {
+            // A renegotiation: until it is done, the last handshake is the one before.
+            return;
+        }
+        self.crossed.store(self.is_held_elsewhere(), Ordering::Relaxed);
+    }
+
+    /// Notes where a handshake is suspended.
+    pub(super) fn suspend(&self, place: Place) {
+        *lock(&self.place) = Some(place);
+    }
+
+    /// Whether C, or another owner, has the object too: it may be used there at any time between two calls here.
+    fn is_held_elsewhere(&self) -> bool {
+        self.held_elsewhere.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_held_elsewhere(&self) {
+        self.held_elsewhere.store(true, Ordering::Relaxed);
+        self.set_crossed();
+    }
+
+    /// The object goes to C, in the middle of a write perhaps.
+    pub(super) fn leave(&self, last: impl FnOnce() -> Vouched) {
+        if self.is_writing() {
+            *lock(&self.writing_in) = Some(last());
+        }
+    }
+
+    /// The object comes back: a write of another handshake's is none of this one's.
+    pub(super) fn return_to(&self, last: impl FnOnce() -> Vouched) {
+        if self.is_writing() && lock(&self.writing_in).take().is_some_and(|written_in| written_in != last()) {
+            self.set_writing(false);
         }
     }
 
@@ -359,6 +436,7 @@ impl State {
         self.writing.store(false, Ordering::Relaxed);
         self.reads_early.store(false, Ordering::Relaxed);
         *lock(&self.pledge) = None;
+        *lock(&self.missed) = None;
         self.forget_session();
         *lock(&self.story) = None;
         *lock(&self.refusal) = None;

@@ -8,6 +8,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::callbacks::closure;
+use super::state::State;
 use super::{SslCipher, SslRef};
 use crate::context::{
     ForbidResumption, GenerateSessionId, check_ticket_count, forbid_resumption_with,
@@ -50,9 +51,21 @@ impl SslRef {
     pub fn set_num_tickets(&mut self, count: usize) -> Result<(), Error> {
         const CALL: &str = "SSL_set_num_tickets";
         check_ticket_count(CALL, count)?;
+        if count > 0 {
+            self.may_send_tickets(CALL)?;
+        }
         error::clear();
         // SAFETY: the object is live and borrowed for writing.
         done(CALL, unsafe { sys::SSL_set_num_tickets(self.as_ptr(), count) })
+    }
+
+    /// Refuses to send tickets of a session that would let in elsewhere whom only this object lets in.
+    fn may_send_tickets(&mut self, call: &'static str) -> Result<(), Error> {
+        if !self.is_init_finished() || !State::of_mut(self)?.shares_session() {
+            return Ok(());
+        }
+        let detail = "what to verify was changed since the session was made";
+        Err(Error::new(ErrorKind::NotReady, call).with_detail(detail))
     }
 
     /// Lets a server send one more ticket, in TLS 1.3 after the handshake. It goes out with the next write, or with
@@ -70,6 +83,7 @@ impl SslRef {
         if let Some(refusal) = self.poison_story(CALL) {
             return Err(refusal);
         }
+        self.may_send_tickets(CALL)?;
         error::clear();
         // SAFETY: the object is live and borrowed for writing.
         if unsafe { ext::SSL_new_session_ticket(self.as_ptr()) } == 1 {

@@ -30,9 +30,10 @@ impl SslRef {
     ///
     /// Each is NULL or a live BIO, of which the caller gives up the references that SSL_set_bio(3) takes: one if both
     /// are the same, one each otherwise, but none where the object already has it. What they hold may be used on any
-    /// thread that the object moves to, and lives as long as the object.
+    /// thread that the object moves to, and lives as long as the object. Nobody else uses them while the object does.
     #[doc(alias = "SSL_set_bio")]
     pub unsafe fn set_bio(&mut self, rbio: *mut sys::BIO, wbio: *mut sys::BIO) {
+        self.remember_ktls();
         // SAFETY: the object is live and borrowed for writing; the rest by this function's contract.
         unsafe { sys::SSL_set_bio(self.as_ptr(), rbio, wbio) }
     }
@@ -69,6 +70,7 @@ impl SslRef {
     /// The descriptor stays open, and the object's to use, as long as the object has it.
     #[doc(alias = "SSL_set_fd")]
     pub unsafe fn set_fd(&mut self, fd: RawFd) -> Result<(), Error> {
+        self.remember_ktls();
         crate::error::clear();
         // SAFETY: the object is live and borrowed for writing; the descriptor by this function's contract.
         match unsafe { compat::ssl::set_fd(self.as_ptr(), fd) }? {
@@ -111,6 +113,7 @@ impl SslRef {
     /// As [`set_fd`](Self::set_fd).
     #[doc(alias = "SSL_set_wfd")]
     pub unsafe fn set_wfd(&mut self, fd: RawFd) -> Result<(), Error> {
+        self.remember_ktls();
         crate::error::clear();
         // SAFETY: as in `set_fd`.
         match unsafe { compat::ssl::set_wfd(self.as_ptr(), fd) }? {

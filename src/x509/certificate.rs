@@ -164,7 +164,8 @@ impl X509 {
     ///
     /// # Safety
     ///
-    /// `certificate` is a live `X509` of which the caller owns one reference, and nobody changes it any more.
+    /// `certificate` is a live `X509` of which the caller owns one reference, and nobody changes it any more. What C keeps in
+    /// its ex_data may be freed on any thread.
     pub unsafe fn from_ptr(certificate: *mut sys::X509) -> Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignType>::from_ptr(certificate) }
@@ -174,7 +175,7 @@ impl X509 {
     ///
     /// # Safety
     ///
-    /// `certificate` is a live `X509`, and nobody changes it any more.
+    /// `certificate` is a live `X509`; the rest as [`from_ptr`](Self::from_ptr).
     ///
     /// # Errors
     ///
@@ -206,7 +207,8 @@ impl X509Ref {
     ///
     /// # Safety
     ///
-    /// `certificate` is live for `'a`, and nobody changes it for as long, nor while a clone of it lives.
+    /// `certificate` is live for `'a`, and nobody changes it for as long, nor while a clone of it lives; the rest as
+    /// [`X509::from_ptr`].
     pub unsafe fn from_ptr<'a>(certificate: *mut sys::X509) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(certificate) }

@@ -159,7 +159,7 @@ impl X509Crl {
     /// # Safety
     ///
     /// `crl` is a live `X509_CRL` of which the caller owns one reference, and nobody changes it any more. No other thread
-    /// uses it during this call.
+    /// uses it during this call. What C keeps in it (an `X509_CRL_METHOD`'s data) may be used and freed on any thread.
     pub unsafe fn from_ptr(crl: *mut sys::X509_CRL) -> Self {
         // SAFETY: by this function's contract.
         unsafe {
@@ -172,8 +172,7 @@ impl X509Crl {
     ///
     /// # Safety
     ///
-    /// `crl` is a live `X509_CRL`, and nobody changes it any more. No other thread
-    /// uses it during this call.
+    /// `crl` is a live `X509_CRL`; the rest as [`from_ptr`](Self::from_ptr).
     ///
     /// # Errors
     ///

@@ -48,7 +48,8 @@ impl PKey {
     ///
     /// # Safety
     ///
-    /// `key` is a live `EVP_PKEY` of which the caller owns one reference, and nobody changes it any more.
+    /// `key` is a live `EVP_PKEY` of which the caller owns one reference, and nobody changes it any more. What C keeps in it
+    /// (its ex_data, an engine's data) may be used and freed on any thread.
     pub unsafe fn from_ptr(key: *mut sys::EVP_PKEY) -> Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignType>::from_ptr(key) }
@@ -58,7 +59,7 @@ impl PKey {
     ///
     /// # Safety
     ///
-    /// `key` is a live `EVP_PKEY`, and nobody changes it any more.
+    /// `key` is a live `EVP_PKEY`; the rest as [`from_ptr`](Self::from_ptr).
     ///
     /// # Errors
     ///

@@ -8,7 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
 use libssl::bio::{
-    Bio, BioError, BioOperation, BioVerdict, IpFamily, RetryReason, SendBio, SocketFlags, SslBio, socket_wait,
+    Bio, BioError, BioOperation, BioRef, BioVerdict, IpFamily, RetryReason, SendBio, SocketFlags, SslBio,
+    socket_wait,
 };
 use libssl::{ErrorKind, Want, poll};
 use openssl_sys_ext as ext;
@@ -17,11 +18,11 @@ use crate::Gone;
 use crate::common::client_context;
 
 /// Where nobody listens.
-fn nobody() -> SocketAddr {
+pub(crate) fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn writable(bio: &mut Bio) {
+pub(crate) fn writable(bio: &mut BioRef) {
     // SAFETY: open as long as the BIO has it.
     let fd = unsafe { BorrowedFd::borrow_raw(bio.descriptor().unwrap()) };
     poll::wait(&fd, Want::Connect, None).unwrap();
@@ -69,7 +70,7 @@ fn a_refused_connection_is_none_however_often_one_asks() {
 }
 
 /// An address whose queue of connections is full, and what keeps it so: a connection comes about once one was accepted.
-fn full() -> (TcpListener, Vec<TcpStream>) {
+pub(crate) fn full() -> (TcpListener, Vec<TcpStream>) {
     // SAFETY: makes a socket, and makes it listen on a port of the system's choice.
     let listener = unsafe {
         let socket = libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0);

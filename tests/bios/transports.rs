@@ -1,11 +1,15 @@
 //! BIOs that SSL objects own.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use libssl::bio::{Bio, BioOperation, BioType, BioVerdict, SendBio};
-use libssl::{ErrorKind, Ssl, SslRef, Want};
+use libssl::bio::{Bio, BioMethod, BioOperation, BioType, BioVerdict, NextBio, SendBio, SslBio, Stop};
+use libssl::{ErrorKind, Role, Ssl, SslRef, Want};
 
-use crate::common::{client_context, client_ssl, server_context};
+use crate::common::{
+    Duplex, client_context, client_ssl, duplex, server_builder, server_context, shake_over, unix_pair,
+};
 use crate::{Gone, since};
 
 fn send(bio: Bio) -> SendBio {
@@ -130,6 +134,173 @@ fn a_stream_of_rusts_keeps_its_error() {
     assert!(bio.write(b"x").unwrap_err().retry().unwrap().should_write());
     let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| bio.flush().is_ok())).unwrap_err();
     assert_eq!(payload.downcast_ref(), Some(&"the stream says so"));
+}
+
+/// In a handshake libssl has a buffer of its own between the object and what it writes to.
+#[test]
+fn a_chain_is_taken_apart_in_the_middle_of_its_handshake_and_loses_nothing() {
+    for (filtered, with_transport) in [(false, false), (true, false), (false, true), (true, true)] {
+        let gone = Gone::default();
+        let (left, right) = unix_pair();
+        for end in [&left, &right] {
+            end.set_nonblocking(true).unwrap();
+        }
+        let mut server = Ssl::new(&server_context()).unwrap();
+        server.set_stream(right.try_clone().unwrap()).unwrap();
+        let mut bio = SslBio::new_ssl(&client_context(), Role::Client).unwrap();
+        if filtered {
+            bio = bio.behind(Bio::buffer().unwrap()).unwrap();
+        }
+        bio.push(gone.watch(Bio::new_socket(left).unwrap())).unwrap();
+        bio.ssl_mut().unwrap().set_server_name("localhost").unwrap();
+        assert_eq!(bio.do_handshake().unwrap_err().want(), Some(Want::Read));
+
+        let mut ssl = if with_transport {
+            let transport = bio.take_transport().unwrap();
+            assert!(bio.ssl().unwrap().wbio().is_null() && bio.ssl().unwrap().rbio().is_null());
+            bio.push(transport).unwrap();
+            bio.into_ssl().unwrap()
+        } else {
+            bio.into_ssl().unwrap()
+        };
+
+        assert_eq!(SslRef::accept(&mut server).unwrap_err().want(), Some(Want::Read));
+        SslRef::connect(&mut ssl).unwrap();
+        SslRef::accept(&mut server).unwrap();
+        assert_eq!(gone.count(), 0);
+        drop(ssl);
+        assert_eq!(gone.count(), 1);
+    }
+}
+
+#[test]
+fn a_chain_that_was_given_a_filter_still_ends_without_a_word() {
+    let (left, right) = duplex();
+    let (client, server) = (client_ssl(&client_context()), Ssl::new(&server_context()).unwrap());
+    let (client, server) = shake_over(client, left, server, right);
+    let bio = SslBio::from_ssl(client.unwrap().into_ssl().unwrap()).map_err(|(error, _)| error);
+    drop(bio.unwrap().behind(Bio::buffer().unwrap()).unwrap());
+    let error = server.unwrap().read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+}
+
+#[test]
+fn a_chain_that_renegotiates_is_not_cleared_by_halves() {
+    let mut server = server_builder();
+    server.set_max_proto_version(Some(libssl::context::ProtocolVersion::TLS1_2)).unwrap();
+    let (left, right) = duplex();
+    let (client, server) = (client_ssl(&client_context()), Ssl::new(&server.build()).unwrap());
+    let (client, _server) = shake_over(client, left, server, right);
+    let bio = SslBio::from_ssl(client.unwrap().into_ssl().unwrap()).map_err(|(error, _)| error);
+    let mut bio = bio.unwrap();
+    // SAFETY: the object is live, and nobody else uses it.
+    assert_eq!(unsafe { openssl_sys_ext::SSL_renegotiate(bio.ssl().unwrap().as_ptr()) }, 1);
+    assert_eq!(bio.reset().unwrap_err().kind(), ErrorKind::NotReady);
+}
+
+/// A filter that passes on what it gets.
+struct Through;
+
+impl BioMethod for Through {
+    const CLASS: BioType = BioType::FILTER;
+
+    fn read(&mut self, next: &mut NextBio<'_>, buf: &mut [u8]) -> Result<usize, Stop> {
+        next.read(buf)
+    }
+
+    fn write(&mut self, next: &mut NextBio<'_>, data: &[u8]) -> Result<usize, Stop> {
+        next.write(data)
+    }
+}
+
+#[test]
+fn a_stream_of_rusts_keeps_its_error_behind_filters_too() {
+    type Filter = fn() -> Result<Bio, libssl::Error>;
+    let filters: [Filter; 3] = [Bio::buffer, Bio::base64, || Bio::custom(Through)];
+    for (at, filter) in filters.into_iter().enumerate() {
+        for reads in [false, true] {
+            let (left, right) = duplex();
+            let broken = Arc::new(AtomicBool::new(false));
+            let stream = Breaks(left, Arc::clone(&broken));
+            let (client, server) = (client_ssl(&client_context()), Ssl::new(&server_context()).unwrap());
+            let (client, _server) = shake_over(client, stream, server, right);
+            let bio = SslBio::from_ssl(client.unwrap().into_ssl().unwrap()).map_err(|(error, _)| error);
+            let mut bio = bio.unwrap().behind(filter().unwrap()).unwrap();
+            broken.store(true, Ordering::Relaxed);
+            let error = if reads {
+                bio.read(&mut [0; 8]).unwrap_err()
+            } else {
+                bio.write(b"lost").and_then(|_| bio.flush()).unwrap_err()
+            };
+            let error = libssl::Error::from(error);
+            assert_eq!(error.kind(), ErrorKind::Io, "{at}");
+            assert_eq!(error.transport().map(ToString::to_string).as_deref(), Some("broken"), "{at}");
+        }
+    }
+}
+
+/// A stream that breaks when it is told.
+struct Breaks(Duplex, Arc<AtomicBool>);
+
+impl Breaks {
+    fn whole(&mut self) -> io::Result<&mut Duplex> {
+        if self.1.load(Ordering::Relaxed) { Err(io::Error::other("broken")) } else { Ok(&mut self.0) }
+    }
+}
+
+impl Read for Breaks {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.whole()?.read(buf)
+    }
+}
+
+impl Write for Breaks {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.whole()?.write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.whole()?.flush()
+    }
+}
+
+/// Before 4.0 base64 goes round for ever once what is behind it takes nothing, and libssl flushes.
+#[test]
+fn base64_under_tls_does_not_go_round() {
+    let before_4_0 = !since(4, 0);
+    for front in [false, true] {
+        let base64 = || {
+            let mut chain = Bio::base64().unwrap();
+            chain.push(Bio::null_filter().unwrap());
+            if front {
+                let mut filter = Bio::null_filter().unwrap();
+                filter.push(chain);
+                chain = filter;
+            }
+            chain
+        };
+        let mut bio = SslBio::new_ssl(&client_context(), Role::Client).unwrap();
+        bio.ssl_mut().unwrap().set_server_name("localhost").unwrap();
+        bio.push(base64()).unwrap();
+        let error = libssl::Error::from(bio.do_handshake().unwrap_err());
+        assert_eq!(error.kind() == ErrorKind::Unsupported, before_4_0, "{error}");
+        bio.reset().unwrap();
+        let mut ssl = client_ssl(&client_context());
+        ssl.set0_rbio(send(Bio::memory().unwrap()));
+        ssl.set0_wbio(send(base64()));
+        let error = libssl::Error::from(SslRef::connect(&mut ssl).unwrap_err());
+        assert_eq!(error.kind() == ErrorKind::Unsupported, before_4_0, "{error}");
+    }
+    // One that was put under a connection which there is already says no good-bye through it.
+    let (left, right) = duplex();
+    let (client, server) = (client_ssl(&client_context()), Ssl::new(&server_context()).unwrap());
+    let (client, _server) = shake_over(client, left, server, right);
+    let mut ssl = client.unwrap().into_ssl().unwrap();
+    let mut chain = Bio::base64().unwrap();
+    chain.push(Bio::null_filter().unwrap());
+    ssl.set0_wbio(send(chain));
+    let mut bio = SslBio::from_ssl(ssl).map_err(|(error, _)| error).unwrap();
+    bio.reset().unwrap();
 }
 
 #[test]

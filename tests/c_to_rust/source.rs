@@ -211,7 +211,7 @@ impl Source {
                 self.macros.insert((file.to_owned(), name.to_string()), Rules::parse(tokens));
             }
             "bitflags" => self.bitflags(module, tokens, file),
-            "foreign_type" => self.foreign_type(module, tokens, file),
+            "foreign_type" | "crossing_type" => self.foreign_type(module, tokens, file),
             _ => {
                 let Some(made) = self.expansion(file, &name, tokens) else { return };
                 let made = syn::parse2::<syn::File>(made);

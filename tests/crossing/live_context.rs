@@ -3,6 +3,7 @@
 use libssl::context::{AlpnDecision, ServerNameDecision, SslVerifyMode};
 use libssl::x509::{X509, X509StoreBuilder};
 use libssl::{Ssl, SslContext, SslContextBuilderRef};
+use openssl_sys_ext as ext;
 
 use crate::common::{
     client_builder, client_context, client_ssl, connected, duplex, identity, pki, server_builder, shake,
@@ -107,4 +108,19 @@ fn roots_can_be_changed_for_the_connections_to_come() {
     let (refused, _) = shake(&context, &server);
     refused.expect_err("that root is gone");
     assert_works(&mut client, &mut server_side);
+}
+
+/// A job that is paused goes on with the caller's buffer, on the stack of its thread.
+#[test]
+fn a_mode_of_cs_that_runs_calls_as_jobs_is_not_taken_over() {
+    const ASYNC: std::ffi::c_long = 0x100;
+    let context = client_context();
+    // SAFETY: the context is live, and nobody else has it yet.
+    unsafe { ext::SSL_CTX_set_mode(context.as_ptr(), ASYNC) };
+    let ssl = Ssl::new(&context).unwrap();
+    let chain = libssl::bio::SslBio::new_ssl(&context, libssl::Role::Client).unwrap();
+    for ssl in [ssl.as_ptr(), chain.ssl().unwrap().as_ptr()] {
+        // SAFETY: the object is live.
+        assert_eq!(unsafe { ext::SSL_get_mode(ssl) } & ASYNC, 0);
+    }
 }

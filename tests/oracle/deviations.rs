@@ -25,28 +25,46 @@ pub struct Step<'a> {
 pub struct Deviation {
     /// Why.
     pub reason: &'static str,
+    /// The OpenSSL from which on C answers as this crate does.
+    pub until: u64,
     /// Whether this is one.
     pub covers: fn(&Step<'_>) -> bool,
 }
 
 /// All of them. Each must be of use in some scenario.
-pub const DEVIATIONS: [Deviation; 7] = [
+pub const DEVIATIONS: [Deviation; 8] = [
+    Deviation {
+        reason: "A close_notify or a write that could not be sent is no end that the peer said: before 3.2 SSL_get_error \
+                 says ZERO_RETURN of any failure once the peer's close_notify has come.",
+        until: 0x3020_0000,
+        covers: |step| {
+            let sends = ["shutdown ", "write "].iter().any(|call| step.c.starts_with(call));
+            sends
+                && code(step.c) == Some("6")
+                && code(step.ours) == Some("5")
+                && number(step.c, 3) != Some("0")
+        },
+    },
     Deviation {
         reason: "A dead object stays dead. On 3.x C says SYSCALL without errno, or after a peer's alert ZERO_RETURN, \
                  which reads as a clean end, or goes on waiting; 4.0 says SSL with an empty queue.",
+        until: u64::MAX,
         covers: |step| step.ours.ends_with(" poisoned") && died(step.earlier),
     },
     Deviation {
         reason: "SSL_shutdown's 0 says that close_notify went out. SSL_get_error then speaks of a system error, so \
                  it is not asked.",
+        until: u64::MAX,
         covers: |step| step.ours == "shutdown 0 sent" && step.c.starts_with("shutdown 0 "),
     },
     Deviation {
         reason: "An empty buffer gives Ok(0) without a call to C, which would say SYSCALL without errno, or WANT_READ.",
+        until: u64::MAX,
         covers: |step| step.call.word(1) == "0" && step.ours.contains(" 1 0 "),
     },
     Deviation {
         reason: "Without a BIO C is not called: 3.x can crash in SSL_get_error.",
+        until: u64::MAX,
         covers: |step| {
             step.scenario.steps[0].get("bio") == Some("none") && step.ours.ends_with(" no transport")
         },
@@ -54,6 +72,7 @@ pub const DEVIATIONS: [Deviation; 7] = [
     Deviation {
         reason: "Ssl::connect is never a server's handshake, nor Ssl::accept a client's: C goes by the state that was \
                  set before.",
+        until: u64::MAX,
         covers: |step| {
             let state = step.scenario.steps[0].get("state");
             step.way == Way::Typestates && step.ours.ends_with(" wrong role") && state.is_some()
@@ -61,6 +80,7 @@ pub const DEVIATIONS: [Deviation; 7] = [
     },
     Deviation {
         reason: "A callback's panic ends the handshake as a refusal does, and then goes on in the call.",
+        until: u64::MAX,
         covers: |step| {
             let panics = step.scenario.steps.iter().any(|line| line.get("panic").is_some());
             panics && step.ours.ends_with(" panicked") && code(step.c) == Some("1")
@@ -68,6 +88,7 @@ pub const DEVIATIONS: [Deviation; 7] = [
     },
     Deviation {
         reason: "The queue is emptied before each call, so that what was left there never changes its answer.",
+        until: u64::MAX,
         covers: |step| {
             let suspended =
                 |fresh: &str| step.way == Way::Typestates && fresh.starts_with(&format!("{} ", step.ours));
@@ -78,7 +99,11 @@ pub const DEVIATIONS: [Deviation; 7] = [
 
 /// The second number of a line.
 fn code(line: &str) -> Option<&str> {
-    line.split(' ').nth(2)
+    number(line, 2)
+}
+
+fn number(line: &str, at: usize) -> Option<&str> {
+    line.split(' ').nth(at)
 }
 
 /// Whether the last call that C saw ended the connection.

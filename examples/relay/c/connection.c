@@ -120,7 +120,10 @@ static const char *protocol_of(const SSL *ssl, int *length)
 static void tell_client(const struct connection *connection)
 {
     SSL *ssl = connection->client.ssl;
-    /* Only names and protocols of ours come so far: there is nothing in them that could break a line. */
+    /*
+     * Only names and protocols of ours come so far: there is nothing in them that could break a line. In TLS 1.2 a
+     * session that is resumed brings the name that it was made with.
+     */
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     int length;
     const char *protocol = protocol_of(ssl, &length);

@@ -65,13 +65,23 @@ static int readable(const char *whose, const char *path)
     char reason[REASON_SIZE];
     FILE *file = fopen(path, "r");
 
-    if (file == NULL) {
+    /* A directory opens as a file does. */
+    if (file == NULL || (fgetc(file) == EOF && ferror(file))) {
         describe_errno(reason, sizeof(reason), errno);
         log_line("relay: %s: cannot read %s: %s", whose, path, reason);
+        if (file != NULL)
+            fclose(file);
         return 0;
     }
     fclose(file);
     return 1;
+}
+
+/* Who starts the relay need not be there: OpenSSL would ask at the terminal, and wait. */
+static int know_no_passphrase(char *passphrase, int size, int writing, void *argument)
+{
+    (void)passphrase, (void)size, (void)writing, (void)argument;
+    return -1;
 }
 
 static int refused(const char *whose, const char *what)
@@ -90,6 +100,8 @@ static int set_up(SSL_CTX *context)
     if (SSL_CTX_get_min_proto_version(context) < TLS1_2_VERSION
         && !SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION))
         return 0;
+    /* A cut is no end, whatever openssl.cnf says. */
+    SSL_CTX_clear_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
     /*
      * A write may take a part, so that a slow peer does not hold back the rest. A write that waits must come again
      * with the same bytes; where they are by then does not matter.
@@ -105,6 +117,7 @@ static int use_identity(SSL_CTX *context, const struct identity *identity)
     snprintf(whose, sizeof(whose), "identity %s", identity->name);
     if (!readable(whose, identity->chain) || !readable(whose, identity->key))
         return 0;
+    SSL_CTX_set_default_passwd_cb(context, know_no_passphrase);
     if (SSL_CTX_use_certificate_chain_file(context, identity->chain) != 1)
         return refused(whose, identity->chain);
     if (SSL_CTX_use_PrivateKey_file(context, identity->key, SSL_FILETYPE_PEM) != 1
@@ -125,8 +138,9 @@ static SSL_CTX *context_of(const struct identity *identity, const char *alpn)
         goto failed;
     }
     /*
-     * All contexts share one name for their sessions: a connection begins in the first one, whoever it asks for.
-     * OpenSSL itself compares the names that clients ask for before it resumes.
+     * All contexts share one name for their sessions: a connection begins in the first one, whoever it asks for. So a
+     * session that was made with one identity resumes where another is asked for, which OpenSSL does not prevent, and
+     * which does no harm here: none of them verifies its clients, and all lead to the same backend.
      */
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
     if (SSL_CTX_set_session_id_context(context, sessions, sizeof(sessions) - 1) != 1) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 #include "context.h"
 #include "log.h"
@@ -47,6 +48,8 @@ static int set_name(SSL *ssl, const char *name)
 
     if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
+    /* Or a certificate for f*.example.org would do for foo.example.org. */
+    X509_VERIFY_PARAM_set_hostflags(SSL_get0_param(ssl), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), name, 0) && SSL_set_tlsext_host_name(ssl, name);
 }
 

@@ -21,7 +21,7 @@ void log_line(const char *format, ...)
         return;
     end = (size_t)length < sizeof(line) - 2 ? (size_t)length : sizeof(line) - 2;
     line[end++] = '\n';
-    /* Where stderr is closed there is nobody to tell. */
+    /* Where nobody reads stderr there is nobody to tell. */
     if (write(STDERR_FILENO, line, end) < 0)
         return;
 }

@@ -18,8 +18,8 @@ struct loop {
     size_t open;
     unsigned long accepted;
     int64_t rest_until;
-    struct pollfd *entries; /* the signals, the listener, and two for each connection */
-    size_t room;
+    struct pollfd *entries; /* the signals, the listener, and each side that waits */
+    size_t count, room;
 };
 
 static int signal_pipe[2] = {-1, -1};
@@ -98,6 +98,15 @@ static void accept_all(struct loop *loop)
     }
 }
 
+/*
+ * Whether a side has an entry. Without events poll would still tell of a peer that is gone, again and again; and it
+ * fails where there are more entries than descriptors may be open, those that it leaves out included.
+ */
+static int waits(const struct side *side)
+{
+    return side->events != 0;
+}
+
 /* Fills the entries, and returns how long poll may wait. */
 static int prepare(struct loop *loop)
 {
@@ -119,16 +128,23 @@ static int prepare(struct loop *loop)
         int i;
 
         for (i = 0; i < 2; i++)
-            /* Without events poll would still tell of a peer that is gone, again and again. */
-            *entry++ = (struct pollfd){sides[i]->events != 0 ? sides[i]->fd : -1, sides[i]->events, 0};
+            if (waits(sides[i]))
+                *entry++ = (struct pollfd){sides[i]->fd, sides[i]->events, 0};
         if (connection->again)
             until = time;
         if (connection_is_due(connection) && connection->deadline < until)
             until = connection->deadline;
     }
+    loop->count = (size_t)(entry - loop->entries);
     if (until == INT64_MAX)
         return -1;
     return until <= time ? 0 : until - time > 1000000 ? 1000000 : (int)(until - time);
+}
+
+/* What poll found for a side. Goes on to the next entry where this one is the side's. */
+static int is_ready(const struct side *side, const struct pollfd **entry)
+{
+    return waits(side) && (*entry)++->revents != 0;
 }
 
 static void advance_all(struct loop *loop)
@@ -139,10 +155,10 @@ static void advance_all(struct loop *loop)
 
     while (*link != NULL) {
         struct connection *connection = *link;
+        int client = is_ready(&connection->client, &entry), backend = is_ready(&connection->backend, &entry);
 
-        if (connection->again || entry[0].revents != 0 || entry[1].revents != 0)
+        if (connection->again || client || backend)
             connection_advance(connection);
-        entry += 2;
         if (connection->phase != PHASE_OVER && connection_is_due(connection) && time >= connection->deadline)
             connection_expire(connection);
         if (connection->phase != PHASE_OVER) {
@@ -194,7 +210,7 @@ static int serve(struct loop *loop)
         if (!make_room(loop))
             return failed("realloc");
         timeout = prepare(loop);
-        if (poll(loop->entries, 2 + 2 * loop->open, timeout) < 0) {
+        if (poll(loop->entries, loop->count, timeout) < 0) {
             if (errno != EINTR)
                 return failed("poll");
             continue;

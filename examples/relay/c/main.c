@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -63,12 +64,23 @@ static int start(struct relay *relay)
     return EXIT_CLEAN;
 }
 
+/* What opens first would take the number of a stream that is closed, and the log would go there. */
+static void open_streams(void)
+{
+    int fd;
+
+    for (fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            abort();
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
     struct relay relay = {0};
     int code = EXIT_USAGE;
 
+    open_streams();
     /* A peer that is gone is an error of write, and not the end of the program. */
     signal(SIGPIPE, SIG_IGN);
     relay.options = &options;

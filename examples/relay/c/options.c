@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ static int parse_place(const char *text, struct place *place)
 {
     const char *colon = strrchr(text, ':');
     size_t length;
-    unsigned long port;
+    unsigned long port = 0;
 
     if (colon == NULL || colon == text)
         return 0;
@@ -60,8 +61,38 @@ static int parse_place(const char *text, struct place *place)
         return 0;
     memcpy(place->host, text, length);
     place->host[length] = '\0';
-    snprintf(place->port, sizeof(place->port), "%.7s", colon + 1);
+    /* As it was understood: with zeros before it there would be no room for it. */
+    snprintf(place->port, sizeof(place->port), "%hu", (unsigned short)port);
     return 1;
+}
+
+/*
+ * A DNS name or an address. OpenSSL takes more: to it no name is no check, and one with a dot before it is each that
+ * ends so.
+ */
+static int is_name(const char *name)
+{
+    static const char digits[] = "0123456789";
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    unsigned char address[sizeof(struct in6_addr)];
+    const char *label = name;
+
+    if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
+        return 1;
+    if (strlen(name) > 253)
+        return 0;
+    for (;;) {
+        size_t length = strspn(label, letters);
+
+        if (length == 0 || length > 63)
+            return 0;
+        /* What ends in a number is an address to some. */
+        if (label[length] == '\0')
+            return strspn(label, digits) < length;
+        if (label[length] != '.')
+            return 0;
+        label += length + 1;
+    }
 }
 
 static int is_protocol_list(const char *list)
@@ -117,9 +148,8 @@ int options_parse(struct options *options, int argc, char **argv)
                 return complain(option, "not a list of protocols");
         } else if (strcmp(option, "--backend-name") == 0) {
             options->backend_name = values[0];
-            /* To OpenSSL no name is no check. */
-            if (values[0][0] == '\0')
-                return complain(option, "empty");
+            if (!is_name(values[0]))
+                return complain(option, "not a name or an address");
         } else if (strcmp(option, "--backend-ca") == 0) {
             options->backend_ca = values[0];
         } else if (strcmp(option, "--backend-plain") == 0) {
@@ -142,6 +172,8 @@ int options_parse(struct options *options, int argc, char **argv)
         return complain("--identity", "missing");
     if (options->backend_name == NULL)
         options->backend_name = options->backend.host;
+    if (!options->backend_plain && !is_name(options->backend_name))
+        return complain("--backend-name", "not a name or an address");
     return 1;
 }
 

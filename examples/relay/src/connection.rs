@@ -121,6 +121,7 @@ impl Connection {
         };
         let ssl = client.ssl();
         let session = if ssl.session_reused() { "resumed" } else { "new" };
+        // In TLS 1.2 a session that is resumed brings the name that it was made with.
         let name = ssl.sni().map_or("none".into(), String::from_utf8_lossy);
         log!("[{id}] client: {}, name {name}, protocol {}, {session} session", suite(ssl), protocol(ssl));
         match dial::begin(shared.backend) {

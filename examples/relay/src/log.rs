@@ -11,7 +11,7 @@ macro_rules! log {
 
 /// Writes one line at once, so that nothing comes between its parts.
 pub fn line(line: fmt::Arguments<'_>) {
-    // Where stderr is closed there is nobody to tell.
+    // Where nobody reads stderr there is nobody to tell.
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 

@@ -1,6 +1,7 @@
 //! The arguments.
 
 use std::ffi::{OsStr, OsString};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ usage: relay --listen HOST:PORT --backend HOST:PORT --identity NAME CHAIN KEY [o
   --timeout SECONDS          until a connection must be relaying (10)
   --once N                   end after N connections
 ";
+
+const NO_NAME: &str = "not a name or an address";
 
 /// What the relay is to do.
 #[derive(Clone, Debug)]
@@ -96,9 +99,8 @@ impl Options {
                 }
                 "--backend-name" => {
                     let name = text(&value()?);
-                    // To OpenSSL no name is no check.
-                    if name.is_empty() {
-                        return Err(complain("empty"));
+                    if !is_name(&name) {
+                        return Err(complain(NO_NAME));
                     }
                     backend_name = Some(name);
                 }
@@ -113,8 +115,12 @@ impl Options {
         if options.identities.is_empty() {
             return Err("--identity: missing".into());
         }
+        let backend_name = backend_name.unwrap_or_else(|| backend.host.clone());
+        if !options.backend_plain && !is_name(&backend_name) {
+            return Err(format!("--backend-name: {NO_NAME}"));
+        }
         Ok(Self {
-            backend_name: backend_name.unwrap_or_else(|| backend.host.clone()),
+            backend_name,
             listen,
             backend,
             identities: options.identities,
@@ -159,6 +165,17 @@ fn number(text: &str) -> Option<u64> {
     // `parse` would take a sign.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| digits && (1..=1_000_000).contains(number))
+}
+
+/// A DNS name or an address. OpenSSL takes more: to it no name is no check, and one with a dot before it is each that
+/// ends so.
+fn is_name(name: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(is_letter);
+    // What ends in a number is an address to some.
+    let ends_in_number =
+        || name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    name.parse::<IpAddr>().is_ok() || name.len() <= 253 && name.split('.').all(is_label) && !ends_in_number()
 }
 
 fn protocols(list: &str) -> Option<Vec<String>> {

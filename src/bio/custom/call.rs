@@ -13,6 +13,7 @@ use super::next::{NextBio, Stop};
 use super::table;
 use crate::bio::core::suspends;
 use crate::bio::handle::Bio;
+use crate::bio::method;
 use crate::bio::object::BioRetry;
 use crate::context::run;
 use crate::error::{self, Error, ErrorKind};
@@ -200,7 +201,8 @@ pub(super) unsafe fn refuse(bio: *mut sys::BIO, call: &'static str, retry: BioRe
             return UNSUPPORTED;
         }
         Stop::Next(error) => {
-            pass_on(call, &error);
+            // SAFETY: by this function's contract.
+            unsafe { pass_on(bio, call, error) };
             return FAILED;
         }
         Stop::Failed(error) => error,
@@ -219,19 +221,33 @@ pub(super) unsafe fn refuse(bio: *mut sys::BIO, call: &'static str, retry: BioRe
             error::raise(library, reason, call, &text);
         }
     }
-    panics::drop_contained(error);
+    run(|| panics::drop_contained(error));
     errno::set(errno);
     FAILED
 }
 
-/// What a BIO further down said, for who called this one.
-fn pass_on(call: &'static str, error: &Error) {
+/// What a BIO further down said, for who called this one. A stream's own error goes back to where that looks for it.
+///
+/// # Safety
+///
+/// `bio` is live, and nobody else uses it, nor what is behind it.
+unsafe fn pass_on(bio: *mut sys::BIO, call: &'static str, mut error: Error) {
     error.stack().restore();
     if error.stack().is_empty() && error.kind() != ErrorKind::Unspecified {
-        let text = run(|| text_of(error)).unwrap_or_default();
+        let text = run(|| text_of(&error)).unwrap_or_default();
         error::raise(ext::ERR_LIB_BIO, ext::BIO_R_TRANSFER_ERROR, call, &text);
     }
-    errno::set(error.errno());
+    let errno = error.errno();
+    if let Some(story) = error.take_transport() {
+        // SAFETY: by this function's contract; the stream's functions have returned.
+        match unsafe { method::find_core(ext::BIO_next(bio)) } {
+            // SAFETY: as above.
+            Some(mut core) => unsafe { core.as_mut() }.keep_failure(story),
+            None => _ = run(|| panics::drop_contained(story)),
+        }
+    }
+    run(|| panics::drop_contained(error));
+    errno::set(errno);
 }
 
 /// A text that may fail to be one, over which `to_string` would panic.

@@ -43,13 +43,13 @@ impl BioRef {
             // Before 4.0 libssl crashes.
             return Err(Error::new(ErrorKind::NoTransport, call).into());
         }
+        self.settle(call)?;
         if self.is_connecting() {
             let retry = BioRetry::special(RetryReason::CONNECT);
             // SAFETY: the BIO is live and borrowed for writing.
             unsafe { retry.put(self.as_ptr()) };
             return Err(BioError::Retry(retry));
         }
-        self.settle();
         Ok(self.enter(|bio| {
             let mut link = bio;
             while !link.is_null() {

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_long};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, TryLockError};
 
@@ -210,6 +211,9 @@ impl BioRef {
     }
 }
 
+/// What libssl says to a BIO, and asks it, about encryption by the kernel (`BIO_CTRL_SET_KTLS` and the like).
+const KTLS: RangeInclusive<c_int> = 72..=76;
+
 /// C calls it before an operation with 1 for the result, and after it with the result.
 unsafe extern "C" fn observe(
     bio: *mut sys::BIO,
@@ -222,6 +226,10 @@ unsafe extern "C" fn observe(
     processed: *mut usize,
 ) -> c_long {
     let proceed = c_long::from(ret);
+    if operation & !ext::BIO_CB_RETURN == ext::BIO_CB_CTRL && KTLS.contains(&command) {
+        // Where the kernel encrypts, libssl sends from the caller's own buffer: what is so must be known.
+        return proceed;
+    }
     // SAFETY: C calls this with a live BIO; the value is only borrowed to take a reference.
     let Some(closure) = (unsafe { SLOT.get(bio) }).and_then(Clone::clone) else { return proceed };
     // SAFETY: as C calls a callback.

@@ -23,6 +23,9 @@ pub enum BioError {
     Failed(Error),
 }
 
+/// The flags that say what for.
+const KINDS: BioFlags = BioFlags::READ.union(BioFlags::WRITE).union(BioFlags::IO_SPECIAL);
+
 /// What a BIO waits for.
 ///
 /// C: [`BIO_should_retry(3)`](https://docs.openssl.org/master/man3/BIO_should_retry/)
@@ -72,10 +75,9 @@ impl BioRetry {
     ///
     /// `bio` is live, and nobody else uses it.
     pub(in crate::bio) unsafe fn put(self, bio: *mut sys::BIO) {
-        let kind = self.flags & (BioFlags::READ | BioFlags::WRITE | BioFlags::IO_SPECIAL);
         // SAFETY: by this function's contract.
         unsafe {
-            sys::BIO_set_flags(bio, (kind | BioFlags::SHOULD_RETRY).bits());
+            sys::BIO_set_flags(bio, (self.flags | BioFlags::SHOULD_RETRY).bits());
             ext::BIO_set_retry_reason(bio, self.reason.0);
         }
     }
@@ -120,7 +122,7 @@ impl BioRef {
         if !self.should_retry() {
             return None;
         }
-        Some(BioRetry { flags: self.retry_flags(), reason: self.retry_bio().1 })
+        Some(BioRetry { flags: self.retry_flags() & KINDS, reason: self.retry_bio().1 })
     }
 
     /// The BIO of the chain that the last operation waits for, which is this one if it waits for none, and why.

@@ -7,6 +7,7 @@ use openssl_sys as sys;
 
 use super::{State, lock};
 use crate::session::record::Terms;
+use crate::ssl::guard::Vouched;
 use crate::ssl::resumption::Chosen;
 
 /// A client's handshake that this crate saw the beginning of.
@@ -14,7 +15,7 @@ pub(super) struct Began {
     /// By what it verifies, if it does.
     terms: Option<Arc<Terms>>,
     /// The peer's Finished, once it was seen to end.
-    finished: Option<Vec<u8>>,
+    finished: Option<Vouched>,
 }
 
 impl State {
@@ -69,7 +70,7 @@ impl State {
     }
 
     /// The handshake has ended that began here, if it was under way: by what it is known again later.
-    pub(in crate::ssl) fn end_session(&self, finished: impl FnOnce() -> Vec<u8>) {
+    pub(in crate::ssl) fn end_session(&self, finished: impl FnOnce() -> Vouched) {
         if let Some(began) = lock(&self.began).as_mut().filter(|began| began.finished.is_none()) {
             began.finished = Some(finished());
         }
@@ -79,7 +80,7 @@ impl State {
     /// if it did not begin here.
     pub(in crate::ssl) fn session_terms(
         &self,
-        finished: impl FnOnce() -> Vec<u8>,
+        finished: impl FnOnce() -> Vouched,
     ) -> Option<Option<Arc<Terms>>> {
         let began = lock(&self.began);
         let began = began.as_ref()?;

@@ -106,7 +106,9 @@ impl X509VerifyParam {
     ///
     /// # Safety
     ///
-    /// `param` is a live `X509_VERIFY_PARAM` that the caller owns, and that no other object has.
+    /// `param` is a live `X509_VERIFY_PARAM` that the caller owns, and that no other object has. With OpenSSL 4.0, its names
+    /// and addresses were set on it, and not copied from other settings: C copies them without the NUL at their end, and
+    /// here they are read up to that.
     pub unsafe fn from_ptr(param: *mut sys::X509_VERIFY_PARAM) -> Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignType>::from_ptr(param) }
@@ -116,7 +118,7 @@ impl X509VerifyParam {
     ///
     /// # Safety
     ///
-    /// `param` is live, and nobody changes it during the call.
+    /// `param` is live, and nobody changes it during the call; its names are as for [`from_ptr`](Self::from_ptr).
     ///
     /// # Errors
     ///

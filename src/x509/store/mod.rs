@@ -50,7 +50,8 @@ impl X509Store {
     ///
     /// # Safety
     ///
-    /// `store` is a live `X509_STORE` of which the caller owns one reference, and nobody changes it any more.
+    /// `store` is a live `X509_STORE` of which the caller owns one reference, and nobody changes it any more. Its
+    /// callbacks, and what C keeps in its ex_data, may be used and freed on any thread.
     pub unsafe fn from_ptr(store: *mut sys::X509_STORE) -> Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignType>::from_ptr(store) }
@@ -60,7 +61,7 @@ impl X509Store {
     ///
     /// # Safety
     ///
-    /// `store` is a live `X509_STORE`, and nobody changes it any more.
+    /// `store` is a live `X509_STORE`; the rest as [`from_ptr`](Self::from_ptr).
     ///
     /// # Errors
     ///
@@ -92,7 +93,8 @@ impl X509StoreRef {
     ///
     /// # Safety
     ///
-    /// `store` is live for `'a`, and nobody changes it for as long, nor while a clone of it lives.
+    /// `store` is live for `'a`, and nobody changes it for as long, nor while a clone of it lives; the rest as
+    /// [`X509Store::from_ptr`].
     pub unsafe fn from_ptr<'a>(store: *mut sys::X509_STORE) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(store) }

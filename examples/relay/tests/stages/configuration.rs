@@ -17,8 +17,7 @@ fn end(stage: &Stage, arguments: &[&str]) -> Seen {
 
 #[test]
 fn what_is_wrong_with_the_arguments_is_said_before_the_usage() {
-    let identity = ["--identity", "localhost", "a", "b"];
-    for (arguments, complaint) in [
+    for (arguments, expected) in [
         (&[][..], "--listen: missing"),
         (&["--listen", "127.0.0.1:0"], "--backend: missing"),
         (&LOOP, "--identity: missing"),
@@ -31,7 +30,6 @@ fn what_is_wrong_with_the_arguments_is_said_before_the_usage() {
         (&["--backend", "a:65536"], "--backend: not HOST:PORT"),
         (&["--backend", "a:+1"], "--backend: not HOST:PORT"),
         (&["--backend", "a:"], "--backend: not HOST:PORT"),
-        (&["--backend-name", ""], "--backend-name: empty"),
         (&["--once", "0"], "--once: not a number from 1 to 1000000"),
         (&["--once", "-1"], "--once: not a number from 1 to 1000000"),
         (&["--once", "99999999999999999999"], "--once: not a number from 1 to 1000000"),
@@ -41,11 +39,34 @@ fn what_is_wrong_with_the_arguments_is_said_before_the_usage() {
         (&["--alpn", "a,,b"], "--alpn: not a list of protocols"),
         (&["--alpn", "a,"], "--alpn: not a list of protocols"),
     ] {
-        let seen = in_all_stages(|stage| end(stage, &[&identity[..0], arguments].concat()));
-        assert_eq!(seen.code, Some(2), "{seen:#?}");
-        assert_eq!(seen.log[0], format!("relay: {complaint}"));
-        assert!(seen.log[1].starts_with("usage: relay "), "{seen:#?}");
+        assert_eq!(complaint(arguments), expected);
     }
+}
+
+#[test]
+fn a_backend_s_name_is_one_that_a_certificate_can_bear() {
+    const WRONG: &str = "--backend-name: not a name or an address";
+    let (long, label) = (["a"; 128].join("."), "a".repeat(64));
+    for name in
+        ["", ".localhost", "localhost.", "a..b", "*.example", "a b", "127.1", "[::1]", "bücher.example"]
+    {
+        assert_eq!(complaint(&["--backend-name", name]), WRONG, "{name:?}");
+    }
+    assert_eq!(complaint(&["--backend-name", &long]), WRONG);
+    assert_eq!(complaint(&["--backend-name", &label]), WRONG);
+    for name in ["localhost", "127.0.0.1", "::1", "a_b-c.1x", &long[2..], &label[1..]] {
+        assert_eq!(complaint(&["--backend-name", name]), "--listen: missing", "{name:?}");
+    }
+    let host = [&LOOP[..2], &["--backend", "*.example:9", "--identity", "localhost", "a", "b"]].concat();
+    assert_eq!(complaint(&host), WRONG);
+}
+
+/// What a stage says of these arguments.
+fn complaint(arguments: &[&str]) -> String {
+    let seen = in_all_stages(|stage| end(stage, arguments));
+    assert_eq!(seen.code, Some(2), "{seen:#?}");
+    assert!(seen.log[1].starts_with("usage: relay "), "{seen:#?}");
+    seen.log[0].strip_prefix("relay: ").expect("who says it").to_owned()
 }
 
 /// What a stage says of these files.
@@ -75,6 +96,14 @@ fn files_that_cannot_be_used_are_named_with_the_reason() {
         with_files(good, key, "none.pem"),
         "relay: backend: cannot read FILES/none.pem: No such file or directory (os error 2)"
     );
+    for (chain, key, ca, whose) in [
+        ("", key, ca, "identity localhost"),
+        (good, "", ca, "identity localhost"),
+        (good, key, "", "backend"),
+    ] {
+        let directory = format!("relay: {whose}: cannot read FILES/: Is a directory (os error 21)");
+        assert_eq!(with_files(chain, key, ca), directory);
+    }
     let no_start = with_files("garbage.pem", key, ca);
     assert!(
         no_start.starts_with(
@@ -89,6 +118,10 @@ fn files_that_cannot_be_used_are_named_with_the_reason() {
         other_key.contains("FILES/other.key: error:05800074:x509 certificate routines::key values mismatch"),
         "{other_key}"
     );
+    // Nobody is asked for a passphrase.
+    let locked = with_files(good, "locked.key", ca);
+    assert!(locked.starts_with("relay: identity localhost: FILES/locked.key: error:"), "{locked}");
+    assert!(locked.ends_with("interrupted or cancelled"), "{locked}");
     let no_roots = with_files(good, key, "garbage.pem");
     assert_eq!(no_roots, "relay: backend: FILES/garbage.pem: no certificates in it");
 }

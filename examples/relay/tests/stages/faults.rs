@@ -2,11 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 
 use libssl::Ssl;
+use rcgen::PKCS_ECDSA_P256_SHA256;
 use rustix::net::{AddressFamily, SocketType, bind, listen, socket, sockopt};
 
-use crate::identities::{Made, pki};
+use crate::identities::{Ca, Made, named, pki};
 use crate::peers::{Backend, End, Tls, accept, connect, hang_up, read_all};
 use crate::stage::{Seen, in_all_stages};
 use crate::wire::client_hello;
@@ -161,6 +163,25 @@ fn a_backend_is_verified_by_its_issuer_its_name_and_its_time() {
 }
 
 #[test]
+fn a_wildcard_for_a_part_of_a_label_is_no_backend_s_name() {
+    let ca = Ca::new("a CA");
+    let made = Arc::new(ca.issue(&named("wild", &["f*.example.org"]), &PKCS_ECDSA_P256_SHA256));
+    let seen = in_all_stages(|stage| {
+        let roots = stage.file("wild.pem");
+        std::fs::write(&roots, &ca.pem).expect("a file");
+        let made = Arc::clone(&made);
+        let backend = Backend::raw(move |socket| accept(&made, socket).is_err());
+        let more = ["--once", "1", "--backend-ca", &roots, "--backend-name", "foo.example.org"];
+        let relay = stage.relay(backend.port, &more);
+        let mut client = connect("localhost", relay.dial()).expect("a handshake");
+        assert_eq!(read_all(&mut client), (vec![], End::Cut));
+        assert!(backend.join(), "it is refused");
+        relay.end()
+    });
+    assert_eq!(seen.log[2], "[1] backend: handshake failed: certificate refused: hostname mismatch");
+}
+
+#[test]
 fn a_backend_that_does_not_speak_tls_cuts_the_client() {
     for answer in [&b"220 ready\r\n"[..], b"", &[0x16, 3, 3, 0, 1, 2], &[0x15, 3, 3, 0, 2, 2, 40]] {
         let seen = in_all_stages(|stage| {
@@ -284,6 +305,22 @@ fn a_client_that_is_cut_looks_cut_to_a_plain_backend() {
 }
 
 #[test]
+fn a_client_that_is_cut_looks_cut_whatever_openssl_cnf_says() {
+    let seen = in_all_stages(|stage| {
+        let backend = Backend::raw(|mut socket| read_all(&mut socket).1);
+        // 3.0 does not know it.
+        let lenient = "Options = IgnoreUnexpectedEOF";
+        let mut relay = stage.plain_relay_under(lenient, backend.port, &["--once", "1"]);
+        let client = connect("localhost", relay.dial()).expect("a handshake");
+        relay.says("[1] backend: plain");
+        hang_up(client.into_parts_discarding().channel);
+        assert_eq!(backend.join(), End::Cut);
+        relay.end()
+    });
+    assert!(seen.log[3].starts_with("[1] client: read failed: error:0A000126"), "{seen:#?}");
+}
+
+#[test]
 fn one_connection_s_failure_is_not_another_s() {
     let seen = in_all_stages(|stage| {
         let backend = Backend::tls(crate::peers::echo);
@@ -301,4 +338,46 @@ fn one_connection_s_failure_is_not_another_s() {
         relay.end()
     });
     assert_eq!(seen.log[seen.log.len() - 2], "[1] closed: 10 bytes to the backend, 10 to the client");
+}
+
+#[test]
+fn clients_for_whom_no_descriptor_is_left_wait_until_others_have_gone() {
+    const CLIENTS: usize = 70;
+    let seen = in_all_stages(|stage| {
+        let mut relay = stage.relay(9, &["--once", &CLIENTS.to_string(), "--timeout", "600"]);
+        relay.limit_descriptors(64);
+        let idle: Vec<_> = (0..CLIENTS).map(|_| relay.dial()).collect();
+        relay.says("relay: accept failed: Too many open files (os error 24)");
+        for client in idle {
+            hang_up(client);
+        }
+        let mut seen = relay.end();
+        // How many find room at first, and how often it is tried for the rest, is each stage's own.
+        seen.log.retain(|line| !line.ends_with(" accepted") && !line.contains("accept failed"));
+        seen
+    });
+    assert_eq!(seen.code, Some(0), "{seen:#?}");
+    let cut = seen.log.iter().filter(|line| line.ends_with("] cut")).count();
+    assert_eq!(cut, CLIENTS, "{seen:#?}");
+    assert_eq!(seen.log.last().map(String::as_str), Some("relay: served 70"));
+}
+
+#[test]
+fn a_relay_whose_output_is_closed_serves_as_well() {
+    in_all_stages(|stage| {
+        let backend = Backend::raw(|mut socket| read_all(&mut socket));
+        // Two sockets may have a port as long as only one of them listens.
+        let port = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        sockopt::set_socket_reuseaddr(&port, true).expect("a socket");
+        bind(&port, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        let port = TcpListener::from(port);
+        let number = port.local_addr().expect("an address").port();
+        let relay = stage.mute_relay(number, backend.port, &["--once", "2"]);
+        let mut client = connect("localhost", relay.dial()).expect("a handshake");
+        client.write_all(b"unheard").expect("a write");
+        client.shutdown().expect("an end");
+        assert_eq!(read_all(&mut client), (vec![], End::Clean));
+        assert_eq!(backend.join(), (b"unheard".to_vec(), End::Clean));
+        assert_eq!(relay.end(), Seen { code: Some(0), log: vec![] });
+    });
 }

@@ -203,6 +203,21 @@ fn a_plain_backend_gets_the_bytes_and_their_end() {
 }
 
 #[test]
+fn a_port_may_have_zeros_before_it() {
+    let seen = in_all_stages(|stage| {
+        let backend = Backend::raw(|mut socket| read_all(&mut socket));
+        let place = format!("127.0.0.1:{:010}", backend.port);
+        let relay = stage.plain_relay(9, &["--once", "1", "--backend", &place]);
+        let mut client = connect("localhost", relay.dial()).expect("a handshake");
+        client.shutdown().expect("an end");
+        assert_eq!(read_all(&mut client), (vec![], End::Clean));
+        assert_eq!(backend.join(), (vec![], End::Clean));
+        relay.end()
+    });
+    assert_eq!(seen.log[5], "[1] closed: 0 bytes to the backend, 0 to the client");
+}
+
+#[test]
 fn sigterm_ends_it_cleanly_and_cuts_what_is_open() {
     let seen = in_all_stages(|stage| {
         let backend = Backend::tls(|tls: &mut Tls| read_all(tls));

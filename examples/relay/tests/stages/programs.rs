@@ -115,6 +115,33 @@ fn s_client_resumes_its_session_by_ticket_and_by_cache() {
     }
 }
 
+#[test]
+fn a_session_resumes_under_another_name_and_in_tls_1_2_keeps_its_own() {
+    for (version, asked, name) in [
+        ("-tls1_3", "other.example", "other.example"),
+        ("-tls1_2", "other.example", "localhost"),
+        ("-tls1_2", "nobody.example", "localhost"),
+    ] {
+        let seen = in_all_stages(|stage| {
+            let (backend, session) = (Backend::tls_each(2, echo), stage.file("session.pem"));
+            let relay = stage.relay(backend.port, &["--once", "2"]);
+            let visit = |asked, keep: [&str; 2]| {
+                s_client(stage, &relay, "localhost", &[&[version, "-servername", asked], &keep[..]].concat())
+            };
+            let made = visit("localhost", ["-sess_out", &session]);
+            assert!(made.status.success(), "{made:#?}");
+            let resumed = visit(asked, ["-sess_in", &session]);
+            assert!(resumed.status.success(), "{resumed:#?}");
+            assert!(resumed.stdout.contains("Reused, "), "{resumed:#?}");
+            assert_eq!(backend.join(), [End::Clean, End::Clean]);
+            relay.end()
+        });
+        let resumed: Vec<_> = seen.log.iter().filter(|line| line.ends_with("resumed session")).collect();
+        assert_eq!(resumed.len(), 1, "{seen:#?}");
+        assert!(resumed[0].contains(&format!("name {name}, ")), "{seen:#?}");
+    }
+}
+
 /// An HTTP server that answers one request: what was sent, and `answer` without a length, up to its close_notify.
 fn http(answer: Vec<u8>) -> Backend<(Vec<u8>, Option<Vec<u8>>)> {
     Backend::tls(move |tls: &mut Tls| {

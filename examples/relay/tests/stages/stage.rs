@@ -3,11 +3,15 @@
 use std::fmt::Debug;
 use std::net::TcpStream;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use libssl::x509::PKey;
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use crate::commands::{Files, Running};
 use crate::identities::pki;
+use crate::peers::hang_up;
 
 /// The stages, by their binaries.
 const STAGES: [(&str, &str); 4] = [
@@ -53,10 +57,13 @@ pub(crate) struct Relay {
 
 fn files() -> Files {
     let pki = pki();
+    let key = PKey::from_pem(pki.localhost.key_pem.as_bytes(), None).expect("a key");
+    let locked = key.to_encrypted_pkcs8_pem("AES-256-CBC", b"open sesame").expect("a key");
     Files::new(&[
         ("ca.pem", &pki.ca_pem),
         ("localhost.pem", &pki.localhost.chain_pem),
         ("localhost.key", &pki.localhost.key_pem),
+        ("locked.key", &locked),
         ("other.pem", &pki.other_name.chain_pem),
         ("other.key", &pki.other_name.key_pem),
         ("garbage.pem", "this is no certificate\n"),
@@ -79,26 +86,55 @@ impl Stage {
     pub(crate) fn relay(&self, backend: u16, more: &[&str]) -> Relay {
         let ca = self.file("ca.pem");
         let tls = ["--backend-ca", &ca, "--backend-name", "localhost"];
-        self.start(backend, &[&tls, more].concat())
+        self.start(self.command(&tls), backend, more)
     }
 
     /// A relay to a plain backend.
     pub(crate) fn plain_relay(&self, backend: u16, more: &[&str]) -> Relay {
-        self.start(backend, &[&["--backend-plain"], more].concat())
+        self.start(self.command(&["--backend-plain"]), backend, more)
     }
 
-    fn start(&self, backend: u16, more: &[&str]) -> Relay {
-        let mut command = self.command(&["--listen", "127.0.0.1:0"]);
+    /// The same, where `openssl.cnf` says this for all of TLS.
+    pub(crate) fn plain_relay_under(&self, lines: &str, backend: u16, more: &[&str]) -> Relay {
+        let config = self.files.path("openssl.cnf");
+        let sections =
+            "openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = defaults\n[defaults]\n";
+        std::fs::write(&config, format!("{sections}{lines}\n")).expect("a file");
+        let mut command = self.command(&["--backend-plain"]);
+        command.env("OPENSSL_CONF", config);
+        self.start(command, backend, more)
+    }
+
+    fn start(&self, command: Command, backend: u16, more: &[&str]) -> Relay {
+        let mut program = Running::start(self.serving(command, 0, backend).args(more));
+        let line = program.line_with("relay: listening on 127.0.0.1:");
+        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        Relay { program, port }
+    }
+
+    /// A relay to a plain backend that has neither stdout nor stderr to say that it listens on this port.
+    pub(crate) fn mute_relay(&self, port: u16, backend: u16, more: &[&str]) -> Relay {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$@\" >&- 2>&-", "sh", self.binary, "--backend-plain"]);
+        let mut program = Running::start(self.serving(command, port, backend).args(more));
+        // It has its stdin until it ends.
+        while TcpStream::connect(("127.0.0.1", port)).map(hang_up).is_err() {
+            program.try_say("\n").expect("it runs");
+            thread::sleep(Duration::from_millis(10));
+        }
+        Relay { program, port }
+    }
+
+    /// What to serve: both identities, to a backend on this port.
+    fn serving(&self, mut command: Command, port: u16, backend: u16) -> Command {
+        command.args(["--listen", &format!("127.0.0.1:{port}")]);
         command.args(["--backend", &format!("127.0.0.1:{backend}")]);
         for name in ["localhost", "other"] {
             let [chain, key] = [format!("{name}.pem"), format!("{name}.key")].map(|file| self.file(&file));
             let asked = if name == "other" { "other.example" } else { name };
             command.args(["--identity", asked, &chain, &key]);
         }
-        let mut program = Running::start(command.args(more));
-        let line = program.line_with("relay: listening on 127.0.0.1:");
-        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-        Relay { program, port }
+        command
     }
 }
 
@@ -115,8 +151,17 @@ impl Relay {
 
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
-        let pid = i32::try_from(self.program.id()).ok().and_then(Pid::from_raw).expect("a process");
-        kill_process(pid, Signal::Term).expect("it runs");
+        kill_process(self.pid(), Signal::Term).expect("it runs");
+    }
+
+    /// From here on it may have so many descriptors open.
+    pub(crate) fn limit_descriptors(&self, count: u64) {
+        let limit = Rlimit { current: Some(count), maximum: Some(count) };
+        prlimit(Some(self.pid()), Resource::Nofile, limit).expect("it runs");
+    }
+
+    fn pid(&self) -> Pid {
+        i32::try_from(self.program.id()).ok().and_then(Pid::from_raw).expect("a process")
     }
 
     /// Waits for its end.

@@ -1,6 +1,7 @@
 //! `c/dial.c`, as C declares it in `c/dial.h`.
 //!
-//! This is the step from one function to the next. A transpiler prints `dialer_advance` of the C program as
+//! This is the step from one function to the next. A transpiler prints what `dialer_advance` of the C program does, with
+//! `tls_handshake` in the place of its call, as
 //!
 //! ```ignore
 //! #[no_mangle]
@@ -93,7 +94,7 @@ pub unsafe extern "C" fn dialer_new(ca_file: *const c_char, name: *const c_char)
 fn context(ca_file: Option<&Path>) -> Option<SslContext> {
     let (what, anchors) = match ca_file {
         Some(file) => {
-            if let Err(error) = fs::File::open(file) {
+            if let Err(error) = fs::read(file) {
                 log!("relay: backend: cannot read {}: {error}", file.display());
                 return None;
             }

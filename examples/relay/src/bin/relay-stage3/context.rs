@@ -57,8 +57,9 @@ fn server_of(own: &OwnIdentity, options: &Options) -> Option<SslContextBuilder> 
 
     // TLS 1.2 and later, or what openssl.cnf says where that is stricter; a session cache, as every server of OpenSSL's.
     let mut builder = said(format_args!("{whose}: {}", own.chain.display()), SslContext::server(&identity))?;
-    // All contexts share one name for their sessions: a connection begins in the first one, whoever it asks for.
-    // OpenSSL itself compares the names that clients ask for before it resumes.
+    // All contexts share one name for their sessions: a connection begins in the first one, whoever it asks for. So a
+    // session that was made with one identity resumes where another is asked for, which OpenSSL does not prevent, and
+    // which does no harm here: none of them verifies its clients, and all lead to the same backend.
     said("server: session id context", builder.set_session_id_context(b"relay"))?;
     if !options.alpn.is_empty() {
         let ours = options.alpn.clone();
