@@ -229,11 +229,18 @@ impl SslRef {
                 state.suspend(self.place());
             }
         }
-        // A read or a write may be in the first handshake too, where a close_notify may be anybody's.
-        let in_handshake = code == ErrorCode::ZeroReturn
-            // SAFETY: the object is live, and the calls only read it.
-            && unsafe { ext::SSL_in_init(self.as_ptr()) == 1 && ext::SSL_renegotiate_pending(self.as_ptr()) == 0 };
-        let phase = if in_handshake { Phase::Handshake(None) } else { phase };
+        let ends = code == ErrorCode::ZeroReturn;
+        // SAFETY: the object is live, and the calls only read it.
+        let (in_init, again) = unsafe {
+            (ext::SSL_in_init(self.as_ptr()) == 1, ext::SSL_renegotiate_pending(self.as_ptr()) == 1)
+        };
+        let phase = match phase {
+            // A read or a write may be in the first handshake too, where a close_notify may be anybody's.
+            _ if ends && in_init && !again => Phase::Handshake(None),
+            // In a later one it is the peer's.
+            Phase::Handshake(_) if ends && again => Phase::Data,
+            phase => phase,
+        };
         // Once the peer has said good-bye, SSL_get_error says that of what cannot be sent, too.
         let unsent = code == ErrorCode::ZeroReturn
             && (phase == Phase::Shutdown || phase.is_write())
