@@ -586,3 +586,32 @@ fn a_server_that_asks_later_may_change_what_it_demands_and_leaves_the_session_as
         accepted.shutdown().unwrap();
     }
 }
+
+/// Half of it may be done by what was demanded before.
+#[test]
+fn a_demand_in_the_middle_of_a_renegotiation_ends_the_connection() {
+    for resumes in [false, true] {
+        let mut context = Version::Tls12.server_builder();
+        if !resumes {
+            context.set_options(SslOptions::from_bits_retain(1 << 16));
+        }
+        let context = context.build();
+        let (accepted, mut client) = shake_with_change(
+            client_ssl(&client(Version::Tls12, Shows::Nothing)),
+            Ssl::new(&context).unwrap(),
+            None,
+            |_| (),
+        );
+        let mut accepted = accepted.unwrap();
+        // SAFETY: the object is live, and nobody else uses it.
+        assert_eq!(unsafe { openssl_sys_ext::SSL_renegotiate(accepted.as_ptr()) }, 1);
+        SslRef::do_handshake(&mut accepted).unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap_err().want(), Some(Want::Read));
+        assert_eq!(accepted.read(&mut [0]).unwrap_err().want(), Some(Want::Read));
+        accepted.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT).unwrap();
+        let _ = client.read(&mut [0]);
+        let error = Error::from(accepted.read(&mut [0]).unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::NotReady, "resumes: {resumes}");
+        assert!(accepted.is_poisoned());
+    }
+}

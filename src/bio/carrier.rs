@@ -57,16 +57,6 @@ impl BioRef {
     }
 }
 
-/// Whether a BIO is connecting still.
-///
-/// # Safety
-///
-/// As [`may_carry`].
-pub(crate) unsafe fn is_connecting(bio: *mut sys::BIO) -> bool {
-    // SAFETY: by this function's contract.
-    !bio.is_null() && unsafe { BioRef::from_ptr(bio) }.is_connecting()
-}
-
 /// As [`BioRef::forget_refused`].
 ///
 /// # Safety

@@ -79,7 +79,7 @@ pub use sock::{sock_error, sock_non_fatal_error, sock_should_retry, socket_wait}
 pub use socket::Socket;
 pub use ssl::{SslBio, SslBioRef};
 
-pub(crate) use carrier::{forget_refused, is_connecting, may_carry};
+pub(crate) use carrier::{forget_refused, may_carry};
 pub(crate) use core::suspends;
 pub(crate) use descriptor::disown_lost_socket;
 pub(crate) use stream::{has_transport_error, set_stream, take_suspension, take_transport_error};

@@ -289,8 +289,8 @@ impl SslBioRef {
     #[doc(alias = "BIO_up_ref")]
     pub unsafe fn up_ref(&self) -> Result<SslBio, Error> {
         if let Ok((_, ssl)) = self.parts() {
-            // SAFETY: the object is live.
-            unsafe { State::of(ssl) }.map(State::set_held_elsewhere);
+            // SAFETY: the object is live, and used by one owner at a time.
+            State::of_mut(unsafe { SslRef::lend_mut(ssl) })?.set_held_elsewhere();
         }
         error::clear();
         // SAFETY: the BIO is live; the reference is new.

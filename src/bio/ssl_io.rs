@@ -168,8 +168,9 @@ impl SslBioRef {
         const CALL: &str = "BIO_flush";
         // C asks the next BIO how it went.
         self.need_next(CALL)?;
+        let phase = if self.is_filtered()? { Phase::FilteredWrite } else { Phase::Flush };
         // SAFETY: the chain is live and borrowed for writing.
-        self.io(CALL, Phase::FilteredWrite, |bio| unsafe { flush(bio) }).map(drop)
+        self.io(CALL, phase, |bio| unsafe { flush(bio) }).map(drop)
     }
 
     /// Sends close_notify, or waits for the peer's once it was sent.

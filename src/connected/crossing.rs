@@ -18,8 +18,8 @@ impl Connected<Existing> {
     /// certificate bears a name that is set on the object. What C verified with no name set, or with another one, is
     /// refused, and the object is dead. A handshake that this crate made, and that is still the last one, is not judged again.
     ///
-    /// Whether a write of C's was suspended, only the call just before this one can tell: where C has read since,
-    /// [`adopt_writing`](Self::adopt_writing) is the call.
+    /// Whether a write of C's was suspended, only the call just before this one can tell: where C has read since, or where it
+    /// finished a write that was begun here, [`adopt_writing`](Self::adopt_writing) is the call.
     ///
     /// C may not know yet that the connection failed, where only its SSL_get_error(3) said so: then
     /// [`mark_failed`](crate::SslRef::mark_failed) comes first.

@@ -5,7 +5,7 @@ use openssl_sys_ext as ext;
 
 use super::{Call, Handshake, HandshakeFailure, Link};
 use crate::bio::sealed::Attach;
-use crate::bio::{self, BioOwned, Channel, Existing, Pair};
+use crate::bio::{BioOwned, Channel, Existing, Pair};
 use crate::error::{self, Error, ErrorCode, ErrorKind, Want};
 use crate::ssl::Ssl;
 
@@ -77,8 +77,7 @@ impl<C: Channel> Handshake<C> {
     #[doc(alias = "SSL_get_error")]
     pub fn wants(&self) -> Option<Want> {
         let ssl = self.ssl();
-        // SAFETY: live as long as the object has them, and used by nobody else.
-        if unsafe { bio::is_connecting(ssl.rbio()) || bio::is_connecting(ssl.wbio()) } {
+        if ssl.waits_for_connection() {
             return Some(Want::Connect);
         }
         error::clear();

@@ -31,13 +31,15 @@ pub(crate) enum Phase {
     File,
     /// A write of early data, which is a part of the handshake too.
     EarlyWrite,
+    /// A flush of the transport, to which libssl gives nothing.
+    Flush,
     Shutdown,
 }
 
 impl Phase {
     /// Whether application data moves.
     pub(crate) fn moves_data(self) -> bool {
-        matches!(self, Self::Data | Self::Write | Self::File) || self.is_filtered()
+        matches!(self, Self::Data | Self::Write | Self::File | Self::Flush) || self.is_filtered()
     }
 
     /// Whether data goes out, perhaps after a handshake in the same call.
@@ -50,9 +52,17 @@ impl Phase {
         self == Self::Write || self == Self::EarlyWrite || self.is_filtered()
     }
 
-    /// Whether it does nothing else.
-    fn is_write(self) -> bool {
-        matches!(self, Self::Write | Self::FilteredWrite | Self::File | Self::EarlyWrite)
+    /// Whether it reads nothing.
+    fn only_sends(self) -> bool {
+        match self {
+            Self::Handshake(_) | Self::Data | Self::FilteredRead => false,
+            Self::Write
+            | Self::FilteredWrite
+            | Self::EarlyWrite
+            | Self::File
+            | Self::Flush
+            | Self::Shutdown => true,
+        }
     }
 
     /// Whether the handshake goes on, and nothing else does.
@@ -198,11 +208,14 @@ impl SslRef {
         let is_quiet = phase == Phase::Shutdown
             && unsafe { ext::SSL_in_init(ssl) == 1 || ext::SSL_get_quiet_shutdown(ssl) != 0 };
         let asked = if is_quiet { 0 } else { 1 + usize::from(wbio != rbio) };
+        let mut connects = false;
         for bio in [rbio, wbio].into_iter().take(asked) {
             // SAFETY: live as long as the object, which is borrowed for writing.
-            if !unsafe { bio::may_carry(bio, name) }.map_err(SslError::refused)? {
-                return Err(SslError::new(ErrorCode::Want(Want::Connect), -1, 0, None));
-            }
+            connects |= !unsafe { bio::may_carry(bio, name) }.map_err(SslError::refused)?;
+        }
+        State::of_mut(self).map_err(SslError::refused)?.set_connects(connects);
+        if connects {
+            return Err(SslError::new(ErrorCode::Want(Want::Connect), -1, 0, None));
         }
         if guarded {
             self.admit(name, phase)?;
@@ -243,7 +256,7 @@ impl SslRef {
         };
         // Once the peer has said good-bye, SSL_get_error says that of what cannot be sent, too.
         let unsent = code == ErrorCode::ZeroReturn
-            && (phase == Phase::Shutdown || phase.is_write())
+            && phase.only_sends()
             // SAFETY: the object is live, and the call only reads it. In a handshake the good-bye came just now.
             && unsafe { ext::SSL_in_init(self.as_ptr()) } == 0
             && (outcome.errno != 0 || bio::has_transport_error(self));

@@ -14,8 +14,15 @@ use crate::ffi::compat;
 /// What was to be verified when a handshake began: the names and a mail address, or nothing at all.
 pub(super) type Pledge = Option<Vec<String>>;
 
-/// The client's random bytes, and the state of a handshake.
-pub(super) type Place = ([u8; 32], ext::OSSL_HANDSHAKE_STATE);
+/// Where a handshake is: the client's random bytes, the state, whether the peer's certificate was accepted, which does not
+/// move the state, and how many bytes went through the BIO that is read.
+#[derive(PartialEq, Eq)]
+pub(super) struct Place {
+    random: [u8; 32],
+    state: ext::OSSL_HANDSHAKE_STATE,
+    knows_peer: bool,
+    read: u64,
+}
 
 /// What tells a handshake that was vouched for from another one: the peer's Finished, with zeros behind it.
 pub(super) type Vouched = [u8; FINISHED];
@@ -106,7 +113,10 @@ impl SslRef {
     /// As [`vouch`](Self::vouch), after a call that may have been one of several, and others C's.
     #[cold]
     pub(super) fn vouch_now(&mut self, call: &'static str) -> Result<(), Error> {
-        self.recheck()?;
+        if State::of_mut(self)?.is_vouched() {
+            // Only this crate's call came since it was looked at, but that may have ended what C began.
+            self.recheck()?;
+        }
         self.vouch(call)
     }
 
@@ -127,7 +137,9 @@ impl SslRef {
         State::of_mut(self)?;
         // SAFETY: the object is live, and so is its state.
         if let Some(state) = unsafe { State::of(self.as_ptr()) } {
-            state.recheck(self.progress().0, || self.place(), || self.last_handshake());
+            // SAFETY: the object is live, and the call only reads it.
+            let again = unsafe { ext::SSL_renegotiate_pending(self.as_ptr()) } == 1;
+            state.recheck((self.progress().0, again), || self.place(), || self.last_handshake());
         }
         Ok(())
     }
@@ -135,13 +147,14 @@ impl SslRef {
     /// Where a handshake of this crate's is suspended: it is the same one, and C has not gone on with it, as long as this is
     /// the same.
     pub(super) fn place(&self) -> Place {
-        let mut random = [0; 32];
-        // SAFETY: the object is live; C writes so many bytes at most.
-        let state = unsafe {
-            sys::SSL_get_client_random(self.as_ptr(), random.as_mut_ptr(), random.len());
-            ext::SSL_get_state(self.as_ptr())
-        };
-        (random, state)
+        let (ssl, mut random) = (self.as_ptr(), [0; 32]);
+        // SAFETY: the object is live; C writes so many bytes at most. Its BIO is NULL or live (get0).
+        unsafe {
+            sys::SSL_get_client_random(ssl, random.as_mut_ptr(), random.len());
+            let (rbio, state) = (sys::SSL_get_rbio(ssl), ext::SSL_get_state(ssl));
+            let read = if rbio.is_null() { 0 } else { ext::BIO_number_read(rbio) };
+            Place { random, state, knows_peer: self.peer_certificate().is_some(), read }
+        }
     }
 
     pub(super) fn last_handshake(&self) -> Vouched {

@@ -222,9 +222,10 @@ impl SslRef {
         let ssl = self.as_ptr();
         let mut none = [0_u8];
         // SAFETY: the object is live, and the calls only read it. Of the peer's Finished only the length is asked.
-        let (before, shook_hands, server) = unsafe {
+        let (before, shook_hands, server, again) = unsafe {
             let finished = sys::SSL_get_peer_finished(ssl, none.as_mut_ptr().cast(), 0);
-            (ext::SSL_in_before(ssl) == 1, finished > 0, ext::SSL_is_server(ssl) == 1)
+            let again = ext::SSL_in_init(ssl) == 1 && ext::SSL_renegotiate_pending(ssl) == 1;
+            (ext::SSL_in_before(ssl) == 1, finished > 0, ext::SSL_is_server(ssl) == 1, again)
         };
         // Where no role was chosen, an object that can serve is one that serves, until it is told otherwise.
         let connects = phase == Phase::Handshake(Some(Role::Client)) && self.chosen_role().is_none();
@@ -235,8 +236,8 @@ impl SslRef {
         if !server || connects || state.names_sessions() || (apart && !before) {
             return Ok(());
         }
-        if first && !before && self.session_reused() {
-            // By whoever made that.
+        if (first && !before && self.session_reused()) || (!first && again) {
+            // By whoever made that. In a renegotiation nobody knows what of it is done.
             return Err(end(State::of_mut(self)?, changed(call)));
         }
         let name = self.context().lib_context().session_name()?;

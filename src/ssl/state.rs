@@ -45,6 +45,8 @@ pub(crate) struct State {
     ocsp_refusal: Mutex<Option<OcspRefusal>>,
     /// The caller said that any name will do.
     any_name: AtomicBool,
+    /// The last call waits for a connection that its BIO makes, and did not reach libssl.
+    connects: AtomicBool,
     /// A write was suspended, and libssl holds what it was given.
     writing: AtomicBool,
     /// Its peer is judged otherwise than the context says: what it lets in, others of the context may not.
@@ -176,6 +178,14 @@ impl State {
     /// C has used the object, or will: it may clear it and shake hands anew.
     pub(super) fn set_crossed(&self) {
         self.crossed.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn connects(&self) -> bool {
+        self.connects.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_connects(&self, connects: bool) {
+        self.connects.store(connects, Ordering::Relaxed);
     }
 
     pub(crate) fn is_writing(&self) -> bool {
@@ -333,7 +343,7 @@ impl State {
     /// saw all of a handshake with which C went on. What may still become something else is looked at again.
     pub(super) fn recheck(
         &self,
-        in_init: bool,
+        (in_init, again): (bool, bool),
         place: impl FnOnce() -> Place,
         last: impl FnOnce() -> Vouched,
     ) {
@@ -345,12 +355,14 @@ impl State {
                 self.late.store(true, Ordering::Relaxed);
                 self.give_up_session();
             }
+        } else if in_init && again {
+            // A renegotiation: it is judged once it is done.
+            return;
         } else if *lock(&self.vouched_for) != Some(last()) {
             self.vouched.store(false, Ordering::Relaxed);
             *lock(&self.pledge) = None;
             self.late.store(true, Ordering::Relaxed);
         } else if in_init {
-            // A renegotiation: until it is done, the last handshake is the one before.
             return;
         }
         self.crossed.store(self.is_held_elsewhere(), Ordering::Relaxed);

@@ -5,6 +5,7 @@ use std::ffi::c_int;
 use openssl_sys_ext as ext;
 
 use super::SslRef;
+use super::state::State;
 use crate::error::Want;
 
 /// SSL_want's answers beyond `SSL_NOTHING`, which is 1.
@@ -28,6 +29,14 @@ impl SslRef {
         // SAFETY: the object is live, and the call only reads it.
         let answer = unsafe { ext::SSL_want(self.as_ptr()) };
         ANSWERS.into_iter().find_map(|(number, want)| (number == answer).then_some(want))
+    }
+}
+
+impl SslRef {
+    /// Whether the last call of this crate's waits for a connection that a BIO makes.
+    pub(crate) fn waits_for_connection(&self) -> bool {
+        // SAFETY: the object is live.
+        unsafe { State::of(self.as_ptr()) }.is_some_and(State::connects)
     }
 }
 

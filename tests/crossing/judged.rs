@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_int};
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use libssl::bio::SslBio;
-use libssl::context::ProtocolVersion;
+use libssl::context::{Identity, ProtocolVersion};
 use libssl::x509::PKey;
 use libssl::{
     Connected, Error, ErrorKind, Ssl, SslContext, SslContextRef, SslError, SslRef, VerifyError, Want,
@@ -442,4 +442,91 @@ fn a_server_that_c_let_become_another_one_is_refused_with_what_it_sent() {
         }
         assert!(theirs.lend().is_poisoned());
     }
+}
+
+/// What came of a handshake in which Rust gets the first of the server's records, C with another name those up to the
+/// second number, and Rust the rest. `None` where there are not so many.
+fn with_another_name_in_between(version: ProtocolVersion, first: usize, second: usize) -> Option<bool> {
+    const MAX_SEND_FRAGMENT: c_int = 52;
+    let chain = format!("{}{}", pki().other_name.chain_pem, pki().ca_pem);
+    let other = Identity::from_pem(chain.as_bytes(), pki().other_name.key_pem.as_bytes()).unwrap();
+    let mut builder = SslContext::server(&other).unwrap();
+    builder.set_max_proto_version(Some(version)).unwrap();
+    let mut server = Ssl::new(&builder.build()).unwrap();
+    // So that its certificate takes more than one record.
+    // SAFETY: the object is live; the command takes a number.
+    unsafe { ext::SSL_ctrl(server.as_ptr(), MAX_SEND_FRAGMENT, 512, std::ptr::null_mut()) };
+    let mut theirs = Theirs::new(&client_of(version), c"localhost");
+    let ((left, mut to_client), (right, mut to_server)) = (duplex(), duplex());
+    theirs.lend().set_stream(left).unwrap();
+    server.set_stream(right).unwrap();
+    is_waiting(theirs.lend().connect());
+    to_server.push_outgoing(&to_client.take_incoming());
+    let _ = SslRef::accept(&mut server);
+    let (flight, mut records) = (to_server.take_incoming(), Vec::new());
+    let mut rest = &flight[..];
+    while let [_, _, _, high, low, ..] = *rest {
+        let (record, after) = rest.split_at(5 + usize::from(u16::from_be_bytes([high, low])));
+        records.push(record);
+        rest = after;
+    }
+    if second > records.len() {
+        return None;
+    }
+    records[..first].iter().for_each(|record| to_client.push_outgoing(record));
+    if theirs.lend().connect().is_err_and(|error| error.want().is_none()) {
+        return Some(false);
+    }
+    theirs.expect(c"other.example");
+    records[first..second].iter().for_each(|record| to_client.push_outgoing(record));
+    // SAFETY: live, with its BIOs, and nobody else uses it.
+    unsafe { sys::SSL_connect(theirs.0) };
+    theirs.expect(c"localhost");
+    records[second..].iter().for_each(|record| to_client.push_outgoing(record));
+    for _ in 0..4 {
+        match theirs.lend().connect() {
+            Err(error) if error.want().is_some() => {}
+            outcome => return Some(outcome.is_ok()),
+        }
+        to_server.push_outgoing(&to_client.take_incoming());
+        let _ = SslRef::accept(&mut server);
+        to_client.push_outgoing(&to_server.take_incoming());
+    }
+    Some(false)
+}
+
+#[test]
+fn a_name_that_c_swaps_in_anywhere_in_a_handshake_of_rust_s_lets_nobody_in() {
+    for version in VERSIONS {
+        for (first, second) in (0..12).flat_map(|first| (first + 1..14).map(move |second| (first, second))) {
+            let outcome = with_another_name_in_between(version, first, second);
+            assert_ne!(outcome, Some(true), "{version:?}, records {first}..{second}");
+        }
+    }
+}
+
+#[test]
+fn a_handshake_that_rust_makes_alone_is_its_own_whoever_else_owns_the_object() {
+    for version in VERSIONS {
+        let mut ssl = Ssl::new(&client_of(version)).unwrap();
+        ssl.set_server_name("localhost").unwrap();
+        ssl.set_connect_state();
+        // SAFETY: the object is live; the function fits.
+        unsafe { sys::SSL_set_verify(ssl.as_ptr(), sys::SSL_VERIFY_PEER, Some(accept_all)) };
+        // SAFETY: one is used at a time.
+        let mut other = Theirs(unsafe { ssl.up_ref() }.unwrap().into_ptr());
+        let mut server = other.shake_by(&other_example(version), |_| SslRef::connect(&mut ssl).is_ok());
+        server.write(b"secret").unwrap();
+        assert_eq!(ssl.read(&mut [0; 6]).unwrap(), 6);
+    }
+}
+
+#[test]
+fn a_flush_goes_through_a_renegotiation_too() {
+    let (mut theirs, _server) = renegotiating(&pki().localhost);
+    is_waiting(theirs.lend().read(&mut [0; 6]));
+    // SAFETY: the test's reference; the other one stays its own.
+    let ssl = unsafe { Ssl::share_from_ptr(theirs.0) }.unwrap();
+    let mut bio = SslBio::from_ssl(ssl).map_err(|(error, _)| error).unwrap();
+    bio.flush().unwrap();
 }
