@@ -5,6 +5,7 @@ use openssl_sys_ext as ext;
 
 use super::chain;
 use super::handle::Bio;
+use super::ssl::enter;
 use crate::error::Error;
 use crate::ssl::SslRef;
 
@@ -44,17 +45,38 @@ pub(super) fn take(ssl: &mut SslRef, bio: *mut sys::BIO) {
 ///
 /// `filter` is a live BIO with this object, and nobody else uses its chain.
 pub(super) unsafe fn part(filter: *mut sys::BIO, ssl: &mut SslRef) -> Option<Bio> {
-    // SAFETY: the object is live (get0); what it writes to is NULL or live. It is given back as it was.
-    unsafe {
-        let wbio = sys::SSL_get_wbio(ssl.as_ptr());
-        if wbio.is_null() {
-            return chain::take_behind(filter);
+    // SAFETY: the object is live (get0); what it writes to is NULL or live.
+    let wbio = unsafe { sys::SSL_get_wbio(ssl.as_ptr()) };
+    if wbio.is_null() {
+        // SAFETY: by this function's contract.
+        return unsafe { chain::take_behind(filter) };
+    }
+    // SAFETY: live, as above.
+    let wbio = unsafe { Bio::share(wbio) }.ok()?;
+    ssl.remember_ktls();
+    let mut taken = None;
+    enter(|| {
+        let back = Back { ssl: ssl.as_ptr(), wbio: Some(wbio) };
+        // SAFETY: the object is live and borrowed for writing; the rest by this function's contract.
+        unsafe {
+            ext::SSL_set0_wbio(back.ssl, std::ptr::null_mut());
+            taken = chain::take_behind(filter);
         }
-        let wbio = Bio::share(wbio).ok()?;
-        ssl.remember_ktls();
-        ext::SSL_set0_wbio(ssl.as_ptr(), std::ptr::null_mut());
-        let taken = chain::take_behind(filter);
-        ext::SSL_set0_wbio(ssl.as_ptr(), wbio.into_ptr());
-        taken
+    });
+    taken
+}
+
+/// Gives an object its write BIO back, also where a callback panics.
+struct Back {
+    ssl: *mut sys::SSL,
+    wbio: Option<Bio>,
+}
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        if let Some(wbio) = self.wbio.take() {
+            // SAFETY: the object outlives the call that made this; set0 takes the reference.
+            unsafe { ext::SSL_set0_wbio(self.ssl, wbio.into_ptr()) };
+        }
     }
 }

@@ -39,14 +39,10 @@ impl BioRef {
     /// The socket whose connection is on its way. The retry flags do not tell: they are the user's too.
     fn connecting(&self) -> Option<BorrowedFd<'_>> {
         let connect = self.find_type(BioType::CONNECT)?;
-        if connect.is_lost() || connect.was_connected() {
+        if connect.is_lost() {
             return None;
         }
-        let fd = connect.connect_descriptor()?;
-        if has_peer(fd) {
-            connect.set_was_connected();
-            return None;
-        }
+        let fd = connect.connect_descriptor().filter(|fd| !has_peer(*fd))?;
         // SAFETY: open as long as the BIO has it, which is borrowed.
         let fd = unsafe { BorrowedFd::borrow_raw(fd) };
         poll::wait(&fd, Want::Connect, Some(Instant::now())).is_ok_and(|ready| !ready).then_some(fd)

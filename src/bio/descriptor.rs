@@ -14,8 +14,6 @@ use crate::ffi::compat::sockets;
 /// Flags of this crate's own in a connect BIO: its number is of a socket that is closed, and it is to own the next one.
 const LOST: c_int = 1 << 24;
 const OWNS: c_int = 1 << 25;
-/// Its socket has been seen connected. C takes the flag back with the socket.
-const CONNECTED: c_int = 1 << 26;
 
 impl BioRef {
     /// The datagram BIO of a connect BIO in the chain, if it has one, and whether its descriptor is the connect BIO's own:
@@ -39,17 +37,6 @@ impl BioRef {
     pub(super) fn is_lost(&self) -> bool {
         // SAFETY: the BIO is live, and the call only reads it.
         self.first_of(BioType::CONNECT).is_some_and(|bio| unsafe { ext::BIO_test_flags(bio, LOST) } != 0)
-    }
-
-    /// Whether this connect BIO has been seen connected.
-    pub(super) fn was_connected(&self) -> bool {
-        // SAFETY: the BIO is live, and the call only reads it.
-        unsafe { ext::BIO_test_flags(self.as_ptr(), CONNECTED) != 0 }
-    }
-
-    pub(super) fn set_was_connected(&self) {
-        // SAFETY: the BIO is live, and on this thread. The flag is this crate's own.
-        unsafe { sys::BIO_set_flags(self.as_ptr(), CONNECTED) };
     }
 
     /// The descriptor of the connect BIO, whatever its callback would say of it. The queue stays as it is.

@@ -7,7 +7,7 @@ use openssl_sys_ext as ext;
 
 use super::attach;
 use super::handle::{Bio, BioRef};
-use super::ssl::{SslBioRef, role_as_raw};
+use super::ssl::{SslBioRef, enter, role_as_raw};
 use crate::error::{self, Error, ErrorKind};
 use crate::ssl::Role;
 
@@ -119,7 +119,7 @@ impl SslBioRef {
         let ssl = self.ssl_mut().ok()?;
         // SAFETY: the chain is live and borrowed for writing, and the object is its own.
         let transport = unsafe { attach::part(filter, ssl) }?;
-        attach::take(ssl, transport.as_ptr());
+        enter(|| attach::take(ssl, transport.as_ptr()));
         Some(transport)
     }
 

@@ -146,6 +146,9 @@ impl SslRef {
                     state.set_writing(false);
                 }
             }
+            if phase.is_handshake() {
+                self.remember_ktls();
+            }
             if guarded && phase != Phase::Shutdown {
                 self.vouch_now(name).map_err(SslError::refused)?;
             }

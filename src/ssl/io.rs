@@ -235,6 +235,7 @@ impl SslRef {
     /// write that breaks this fails.
     pub(crate) fn keep_write_buffer(&mut self) {
         if self.keeps_write_buffer() {
+            self.remember_ktls();
             // SAFETY: the object is live and borrowed for writing.
             unsafe { ext::SSL_clear_mode(self.as_ptr(), sys::SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER) };
         }

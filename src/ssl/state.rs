@@ -194,6 +194,7 @@ impl State {
 
     pub(super) fn set_writing(&self, writing: bool) {
         self.writing.store(writing, Ordering::Relaxed);
+        *lock(&self.writing_in) = None;
     }
 
     pub(super) fn judges_apart(&self) -> bool {
@@ -285,6 +286,7 @@ impl State {
         self.vouched.store(false, Ordering::Relaxed);
         *lock(&self.pledge) = Some(pledge);
         *lock(&self.missed) = None;
+        self.had_ktls.store(false, Ordering::Relaxed);
         self.late.store(false, Ordering::Relaxed);
         self.lent.store(false, Ordering::Relaxed);
         self.used.swap(true, Ordering::Relaxed)
@@ -392,7 +394,8 @@ impl State {
 
     /// The object comes back: a write of another handshake's is none of this one's.
     pub(super) fn return_to(&self, last: impl FnOnce() -> Vouched) {
-        if self.is_writing() && lock(&self.writing_in).take().is_some_and(|written_in| written_in != last()) {
+        let written_in = lock(&self.writing_in).take();
+        if self.is_writing() && written_in.is_some_and(|written_in| written_in != last()) {
             self.set_writing(false);
         }
     }
@@ -450,6 +453,7 @@ impl State {
         *lock(&self.pledge) = None;
         *lock(&self.missed) = None;
         self.forget_session();
+        self.had_ktls.store(false, Ordering::Relaxed);
         *lock(&self.story) = None;
         *lock(&self.refusal) = None;
         *lock(&self.ocsp_refusal) = None;

@@ -174,6 +174,36 @@ fn a_chain_is_taken_apart_in_the_middle_of_its_handshake_and_loses_nothing() {
 }
 
 #[test]
+fn a_panic_of_a_callback_while_a_chain_is_taken_apart_goes_on_and_costs_nothing() {
+    for nth in 0..8 {
+        let gone = Gone::default();
+        let (left, _right) = unix_pair();
+        left.set_nonblocking(true).unwrap();
+        let mut bio = SslBio::new_ssl(&client_context(), Role::Client).unwrap();
+        bio.push(gone.watch(Bio::new_socket(left).unwrap())).unwrap();
+        bio.ssl_mut().unwrap().set_server_name("localhost").unwrap();
+        assert_eq!(bio.do_handshake().unwrap_err().want(), Some(Want::Read));
+        let mut left = nth;
+        let callback = move |event: &libssl::bio::BioEvent<'_>| {
+            if matches!(event.operation, BioOperation::Ctrl { .. }) {
+                assert!(left != 0, "touched");
+                left -= 1;
+            }
+            BioVerdict::Proceed
+        };
+        bio.transport_mut().unwrap().set_callback(callback).unwrap();
+        let apart = std::panic::AssertUnwindSafe(|| bio.take_transport());
+        if let Ok(transport) = std::panic::catch_unwind(apart) {
+            drop(transport);
+        } else if !bio.ssl().unwrap().rbio().is_null() {
+            assert!(!bio.ssl().unwrap().wbio().is_null(), "panic {nth}");
+        }
+        drop(bio);
+        assert_eq!(gone.count(), 1, "panic {nth}");
+    }
+}
+
+#[test]
 fn a_chain_that_was_given_a_filter_still_ends_without_a_word() {
     let (left, right) = duplex();
     let (client, server) = (client_ssl(&client_context()), Ssl::new(&server_context()).unwrap());

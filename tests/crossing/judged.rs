@@ -329,6 +329,35 @@ fn a_write_that_waited_is_none_of_the_next_handshake_s() {
     assert!(Connected::adopt(unsafe { Ssl::from_ptr(raw) }).is_ok());
 }
 
+/// Which handshake it was noted in is forgotten with it.
+#[test]
+fn a_write_that_waits_is_known_whatever_waited_when_the_object_was_c_s_before() {
+    let full = || {
+        let (mut left, right) = duplex();
+        left.set_room(10);
+        (left, right)
+    };
+    let mut theirs = Theirs::new(&client_of(ProtocolVersion::TLS1_3), c"localhost");
+    let _first = theirs.shake_by(&server_context(), |theirs| theirs.lend().connect().is_ok());
+    let (left, _right) = full();
+    theirs.lend().set_stream(left).unwrap();
+    assert_eq!(theirs.lend().write(&[7; 100]).unwrap_err().want(), Some(Want::Write));
+    // SAFETY: the test's own references.
+    let raw = unsafe { Ssl::share_from_ptr(theirs.0) }.unwrap().into_ptr();
+    let (left, _right) = duplex();
+    theirs.lend().set_stream(left).unwrap();
+    theirs.lend().write(&[7; 100]).unwrap();
+    theirs.clear();
+    let _second = theirs.shake(&server_context());
+    let (left, _right) = full();
+    theirs.lend().set_stream(left).unwrap();
+    assert_eq!(theirs.lend().write(b"aaaaa").unwrap_err().want(), Some(Want::Write));
+    assert_eq!(theirs.lend().read(&mut [0]).unwrap_err().want(), Some(Want::Read));
+    // SAFETY: as above.
+    let failure = Connected::adopt(unsafe { Ssl::from_ptr(raw) }).unwrap_err();
+    assert_eq!(failure.kind(), ErrorKind::NotReady);
+}
+
 /// By generic code, which knows nothing of the types' own functions.
 #[test]
 fn an_object_that_passes_by_the_traits_is_judged_too() {

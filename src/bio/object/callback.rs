@@ -114,8 +114,8 @@ impl fmt::Debug for BioEvent<'_> {
 
 impl BioRef {
     /// Has `callback` told each operation of this BIO (not of those behind it), before it and after it, and lets it
-    /// refuse. It is dropped with the BIO. If it panics, the operation fails, and the panic goes on in the call that
-    /// caused it.
+    /// refuse, but for what libssl says and asks about encryption by the kernel. It is dropped with the BIO. If it panics,
+    /// the operation fails, and the panic goes on in the call that caused it.
     ///
     /// # Errors
     ///
