@@ -55,7 +55,6 @@ impl SslRef {
                 state.set_session_theirs();
                 !(demands && call == "SSL_write_early_data")
             }
-            (Chosen::No, _) if !demands => true,
             (_, Origin::Unverified) => false,
             (_, Origin::Verified(made)) => {
                 // SAFETY: live, for the call.
