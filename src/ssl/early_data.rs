@@ -212,6 +212,7 @@ impl SslRef {
     /// Settles which session an object that has not begun will offer, as the call that begins would, and answers with that
     /// session if it allows early data. It is a copy that nobody else has.
     pub(crate) fn settle_early_session(&mut self) -> Result<Option<SslSession>, Error> {
+        let chosen = State::of_mut(self)?.chosen_session();
         self.check_beginning("SSL_write_early_data")?;
         let session = match self.session_max_early_data() {
             None | Some(0) => None,
@@ -221,7 +222,9 @@ impl SslRef {
         if session.is_some() {
             self.put_session(session.as_ref())?;
         }
-        State::of_mut(self)?.choose_session(Chosen::Unchecked);
+        // What fits now is looked at once more by the call that begins: another one may come before.
+        let chosen = if chosen == Chosen::Unchecked { chosen } else { Chosen::Checked };
+        State::of_mut(self)?.choose_session(chosen);
         Ok(session)
     }
 }

@@ -6,6 +6,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::call::Phase;
+use super::resumption::Chosen;
 use super::state::State;
 use super::{Role, SslRef};
 use crate::error::{self, Error, ErrorKind, SslError, VerifyError};
@@ -94,7 +95,7 @@ impl SslRef {
         if in_before {
             // The session of a handshake before was verified against other names, perhaps, or not at all; one that was chosen
             // since is looked at later.
-            let used = state.begin(pledge) && !state.chose_session();
+            let used = state.begin(pledge) && state.chosen_session() == Chosen::No;
             // SAFETY: the object is live and borrowed for writing.
             if used && unsafe { sys::SSL_set_session(self.as_ptr(), std::ptr::null_mut()) } != 1 {
                 return Err(Error::from_queue("SSL_set_session"));

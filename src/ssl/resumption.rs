@@ -53,7 +53,6 @@ impl SslRef {
                 state.set_session_theirs();
                 !(demands && phase == Phase::EarlyWrite)
             }
-            (Chosen::No, _) if !demands => true,
             (_, Origin::Unverified) => false,
             (_, Origin::Verified(made)) => {
                 // SAFETY: live, for the call.

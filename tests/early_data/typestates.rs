@@ -7,7 +7,7 @@ use libssl::context::ProtocolVersion;
 use libssl::early::EarlyOutcome;
 use libssl::session::ClientSessionCache;
 use libssl::ssl::EarlyDataStatus;
-use libssl::{ErrorKind, Ssl, Want};
+use libssl::{ErrorKind, Ssl, VerifyError, Want};
 
 use super::scene::{Scene, Serving, into_error, run, session_of};
 use crate::common::{Fault, Random, client_builder, client_ssl, duplex, server_builder, server_context};
@@ -211,6 +211,16 @@ fn a_client_that_gave_up_before_its_first_byte_can_still_connect() {
     assert!(taken.is_empty());
     let (client, server) = crate::common::shake_over(ssl, left, scene.server(), right);
     assert!(client.unwrap().ssl().session_reused() && server.is_ok());
+}
+
+#[test]
+fn a_client_that_gave_up_does_not_resume_under_another_name() {
+    let scene = Scene::new();
+    let (left, right) = duplex();
+    let (mut ssl, left, _) = scene.client().connect_early(left).unwrap().into_parts();
+    ssl.set_server_name("bank.example").unwrap();
+    let (client, _server) = crate::common::shake_over(ssl, left, scene.server(), right);
+    assert_eq!(client.unwrap_err().kind(), ErrorKind::Verification(VerifyError::HOSTNAME_MISMATCH));
 }
 
 #[test]

@@ -24,9 +24,13 @@ impl State {
         self.chosen.store(chosen as u8, Ordering::Relaxed);
     }
 
-    /// Whether the session that is to be offered was chosen for the handshake that comes.
-    pub(in crate::ssl) fn chose_session(&self) -> bool {
-        self.chosen.load(Ordering::Relaxed) != Chosen::No as u8
+    /// How the session came here that is to be offered in the handshake that comes.
+    pub(in crate::ssl) fn chosen_session(&self) -> Chosen {
+        match self.chosen.load(Ordering::Relaxed) {
+            1 => Chosen::Checked,
+            2 => Chosen::Unchecked,
+            _ => Chosen::No,
+        }
     }
 
     /// A handshake begins; a client's verifies by these terms, or nobody. How the session came here that it offers; the next
@@ -36,11 +40,9 @@ impl State {
         let earlier = std::mem::replace(&mut *lock(&self.began), began);
         drop(earlier);
         self.session_theirs.store(false, Ordering::Relaxed);
-        match self.chosen.swap(Chosen::No as u8, Ordering::Relaxed) {
-            1 => Chosen::Checked,
-            2 => Chosen::Unchecked,
-            _ => Chosen::No,
-        }
+        let chosen = self.chosen_session();
+        self.choose_session(Chosen::No);
+        chosen
     }
 
     /// Whether the session that the handshake offered is one of which nobody here knows what it was verified by.
