@@ -92,7 +92,8 @@ impl BioRef {
 }
 
 /// Between two addresses of a host a connect BIO closes one socket and makes another. Where it cannot, it keeps the number
-/// of the first, and would close it again, whosever it is by then. To be called after C, before the queue is cleared.
+/// of the first, and would close it again, whosever it is by then. Unless it gets another one, C does not free its settings
+/// either when it is dropped. To be called after C, before the queue is cleared.
 ///
 /// # Safety
 ///
