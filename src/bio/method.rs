@@ -188,7 +188,21 @@ unsafe extern "C" fn bio_ctrl(
     if !matches!(command, sys::BIO_CTRL_FLUSH | sys::BIO_CTRL_EOF | ext::BIO_CTRL_PENDING | IDENTIFY) {
         return 0;
     }
-    // SAFETY: C calls this with a live BIO of our method.
+    // SAFETY: C's arguments.
+    unsafe { known_ctrl(bio, command, number, pointer) }
+}
+
+/// # Safety
+///
+/// `bio` is live and of our method; the rest as C's command has it.
+#[inline(never)]
+unsafe extern "C" fn known_ctrl(
+    bio: *mut sys::BIO,
+    command: c_int,
+    number: c_long,
+    pointer: *mut c_void,
+) -> c_long {
+    // SAFETY: by this function's contract.
     let Some(core) = (unsafe { core_of(bio) }) else { return 0 };
     match command {
         sys::BIO_CTRL_FLUSH => {

@@ -1,6 +1,7 @@
 //! OpenSSL's error queue: the one place that reads it, empties it and writes it back.
 
 use std::ffi::{CString, c_char, c_int, c_ulong};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt, iter, ptr};
 
 use openssl_sys as sys;
@@ -267,16 +268,22 @@ pub(crate) fn raise(library: c_int, reason: c_int, call: &str, text: &str) {
 }
 
 /// Whether this thread's queue is empty: far cheaper than clearing it.
+#[inline]
 pub(crate) fn is_empty() -> bool {
     // SAFETY: reads this thread's queue.
     unsafe { ext::ERR_peek_error() == 0 }
 }
 
 /// Empties this thread's queue.
+#[inline]
 pub(crate) fn clear() {
-    // Without the cleanup that OpenSSL would run at exit, under threads that still use it. All that makes an object
-    // empties the queue first.
-    sys::init();
+    static INITIALISED: AtomicBool = AtomicBool::new(false);
+    if !INITIALISED.load(Ordering::Acquire) {
+        // Without the cleanup that OpenSSL would run at exit, under threads that still use it. All that makes an object
+        // empties the queue first.
+        sys::init();
+        INITIALISED.store(true, Ordering::Release);
+    }
     if !is_empty() {
         // SAFETY: writes this thread's queue.
         unsafe { sys::ERR_clear_error() };

@@ -1,14 +1,16 @@
 //! `errno` of this thread.
 
 use std::ffi::c_int;
-use std::io;
 
 /// Reads `errno`.
+#[inline]
 pub(crate) fn get() -> c_int {
-    io::Error::last_os_error().raw_os_error().unwrap_or_default()
+    // SAFETY: C promises a valid pointer to this thread's own `errno`.
+    unsafe { *location() }
 }
 
 /// Writes `errno`.
+#[inline]
 pub(crate) fn set(value: c_int) {
     // SAFETY: C promises a valid pointer to this thread's own `errno`.
     unsafe { *location() = value };
@@ -17,6 +19,7 @@ pub(crate) fn set(value: c_int) {
 /// # Safety
 ///
 /// None beyond C's own; the pointer is this thread's.
+#[inline]
 unsafe fn location() -> *mut c_int {
     #[cfg(any(
         target_os = "linux",

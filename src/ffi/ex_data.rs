@@ -106,6 +106,7 @@ impl<C: Carrier, T: Send + 'static> Index<C, T> {
     /// # Safety
     ///
     /// `object` is live.
+    #[inline]
     pub(crate) unsafe fn get(&self, object: *const C) -> *mut T {
         // SAFETY: by this function's contract.
         unsafe { C::get(object, self.number).cast() }
@@ -195,6 +196,7 @@ impl<C: Carrier, T: Send + 'static> Slot<C, T> {
     /// # Safety
     ///
     /// `object` is live for `'a`, and nobody replaces the value for as long.
+    #[inline]
     pub(crate) unsafe fn get<'a>(&self, object: *const C) -> Option<&'a T> {
         // SAFETY: the object is live, and owns what it has at this index.
         unsafe { self.0.present()?.get(object).as_ref() }

@@ -15,11 +15,17 @@ struct Frame {
     number: Cell<u64>,
 }
 
-thread_local! {
-    static INNERMOST: Cell<Option<NonNull<Frame>>> = const { Cell::new(None) };
+/// What is under way on a thread.
+struct Calls {
+    innermost: Cell<Option<NonNull<Frame>>>,
     /// The number of the frame that was pushed last, and of the one that was popped last.
-    static PUSHED: Cell<u64> = const { Cell::new(0) };
-    static POPPED: Cell<u64> = const { Cell::new(0) };
+    pushed: Cell<u64>,
+    popped: Cell<u64>,
+}
+
+thread_local! {
+    static CALLS: Calls =
+        const { Calls { innermost: Cell::new(None), pushed: Cell::new(0), popped: Cell::new(0) } };
 }
 
 /// How many threads have numbered frames. Each has a range of its own, as objects move between threads.
@@ -44,6 +50,7 @@ pub(crate) fn contain<T>(user: impl FnOnce() -> T) -> Option<T> {
 /// here, where no C frame is left to cross.
 ///
 /// Frames nest, so a panic goes on in the call that caused it and in no other.
+#[inline]
 pub(crate) fn enter<T>(call: impl FnOnce() -> T, poison: impl FnOnce()) -> T {
     let frame = Frame::default();
     let result = {
@@ -60,14 +67,14 @@ pub(crate) fn enter<T>(call: impl FnOnce() -> T, poison: impl FnOnce()) -> T {
 /// The number of the innermost call under way on this thread; `None` if C called OpenSSL itself. It never repeats, so
 /// what a transport reported in one call can be told from what it reported in another.
 pub(crate) fn current_call() -> Option<u64> {
-    let innermost = INNERMOST.try_with(Cell::get).unwrap_or_default()?;
+    let innermost = CALLS.try_with(|calls| calls.innermost.get()).unwrap_or_default()?;
     // SAFETY: as in `keep_first`.
     Some(unsafe { innermost.as_ref() }.number.get())
 }
 
 /// The number of the call that ended last on this thread.
 pub(crate) fn last_call() -> Option<u64> {
-    POPPED.try_with(Cell::get).ok().filter(|number| *number != 0)
+    CALLS.try_with(|calls| calls.popped.get()).ok().filter(|number| *number != 0)
 }
 
 /// Drops a value whose destructor is the user's, where a panic must not go on.
@@ -83,32 +90,38 @@ struct Pop {
 }
 
 impl Drop for Pop {
+    #[inline]
     fn drop(&mut self) {
-        let _ = INNERMOST.try_with(|innermost| innermost.set(self.outer));
-        let _ = POPPED.try_with(|popped| popped.set(self.number));
+        let _ = CALLS.try_with(|calls| {
+            calls.innermost.set(self.outer);
+            calls.popped.set(self.number);
+        });
     }
 }
 
+#[inline]
 fn push(frame: &Frame) -> Pop {
-    let number = PUSHED.try_with(next).unwrap_or_default();
-    frame.number.set(number);
     // Without thread-locals (the thread is exiting) the frame is not found, and panics are dropped.
-    let outer =
-        INNERMOST.try_with(|innermost| innermost.replace(Some(NonNull::from(frame)))).unwrap_or_default();
-    Pop { outer, number }
+    CALLS
+        .try_with(|calls| {
+            let number = match calls.pushed.get() {
+                0 => first_number(),
+                last => last.wrapping_add(1),
+            };
+            calls.pushed.set(number);
+            frame.number.set(number);
+            Pop { outer: calls.innermost.replace(Some(NonNull::from(frame))), number }
+        })
+        .unwrap_or_else(|_| Pop { outer: None, number: 0 })
 }
 
-fn next(pushed: &Cell<u64>) -> u64 {
-    let number = match pushed.get() {
-        0 => THREADS.fetch_add(1, Ordering::Relaxed) << RANGE,
-        last => last.wrapping_add(1),
-    };
-    pushed.set(number);
-    number
+#[cold]
+fn first_number() -> u64 {
+    THREADS.fetch_add(1, Ordering::Relaxed) << RANGE
 }
 
 fn keep_first(payload: Payload) {
-    let innermost = INNERMOST.try_with(Cell::get).unwrap_or_default();
+    let innermost = CALLS.try_with(|calls| calls.innermost.get()).unwrap_or_default();
     let Some(frame) = innermost else { return drop_payload(payload) };
     // SAFETY: a frame is popped, also by an unwind, before the stack slot that `push` borrowed goes away, and
     // another thread never sees it.

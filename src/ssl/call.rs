@@ -170,7 +170,11 @@ impl SslRef {
     #[inline]
     fn may_call(&mut self, name: &'static str, phase: Phase) -> Result<(bool, bool), SslError> {
         let ssl = self.as_ptr();
-        let state = State::of_mut(self).map_err(SslError::refused)?;
+        // SAFETY: the object is live, and keeps its state as long.
+        let state = match unsafe { State::of(ssl) } {
+            Some(state) => state,
+            None => self.new_state()?,
+        };
         if state.is_poisoned() {
             // SAFETY: the object is live.
             if unsafe { ext::SSL_in_before(ssl) } == 0 {
@@ -199,8 +203,7 @@ impl SslRef {
         if state.judges_apart() {
             self.name_sessions_apart(name, phase).map_err(SslError::refused)?;
         }
-        // SAFETY: the object is live, and so is its state.
-        let guarded = unsafe { State::of(ssl) }.is_some_and(|state| self.is_guarded(state, phase));
+        let guarded = self.is_guarded(state, phase);
         // SAFETY: the object is live.
         let [rbio, wbio] = unsafe { bios(ssl) };
         if rbio.is_null() || wbio.is_null() {
@@ -216,7 +219,7 @@ impl SslRef {
             // SAFETY: live as long as the object, which is borrowed for writing.
             connects |= !unsafe { bio::may_carry(bio, name) }.map_err(SslError::refused)?;
         }
-        State::of_mut(self).map_err(SslError::refused)?.set_connects(connects);
+        state.set_connects(connects);
         if connects {
             return Err(SslError::new(ErrorCode::Want(Want::Connect), -1, 0, None));
         }
@@ -228,6 +231,15 @@ impl SslRef {
             self.prepare_session(phase).map_err(SslError::refused)?;
         }
         Ok((guarded, writing))
+    }
+
+    /// The state of an object that C made, at the first call.
+    #[cold]
+    fn new_state<'a>(&mut self) -> Result<&'a State, SslError> {
+        State::of_mut(self).map_err(SslError::refused)?;
+        // SAFETY: the object is live, and its caller uses the state no longer than that.
+        let state = unsafe { State::of(self.as_ptr()) };
+        state.ok_or_else(|| SslError::refused(Error::new(ErrorKind::Unspecified, "SSL_get_ex_data")))
     }
 
     #[inline]

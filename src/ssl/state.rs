@@ -107,6 +107,7 @@ impl State {
     /// # Safety
     ///
     /// `ssl` is live for `'a`.
+    #[inline]
     pub(crate) unsafe fn of<'a>(ssl: *const sys::SSL) -> Option<&'a Self> {
         // SAFETY: `create` sets the value once for the life of the object and nobody replaces it.
         unsafe { SLOT.get(ssl) }
