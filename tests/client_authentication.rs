@@ -590,7 +590,7 @@ fn a_server_that_asks_later_may_change_what_it_demands_and_leaves_the_session_as
 /// Half of it may be done by what was demanded before.
 #[test]
 fn a_demand_in_the_middle_of_a_renegotiation_ends_the_connection() {
-    for resumes in [false, true] {
+    for (resumes, apart) in [(false, false), (true, false), (true, true)] {
         let mut context = Version::Tls12.server_builder();
         if !resumes {
             context.set_options(SslOptions::from_bits_retain(1 << 16));
@@ -600,7 +600,11 @@ fn a_demand_in_the_middle_of_a_renegotiation_ends_the_connection() {
             client_ssl(&client(Version::Tls12, Shows::Nothing)),
             Ssl::new(&context).unwrap(),
             None,
-            |_| (),
+            |ssl| {
+                if apart {
+                    ssl.set_verify(SslVerifyMode::PEER).unwrap();
+                }
+            },
         );
         let mut accepted = accepted.unwrap();
         // SAFETY: the object is live, and nobody else uses it.

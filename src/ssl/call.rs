@@ -143,10 +143,10 @@ impl SslRef {
             if writing && matches!(phase, Phase::Write | Phase::EarlyWrite) {
                 // SAFETY: the object is live.
                 if let Some(state) = unsafe { State::of(ssl) } {
-                    state.set_writing(false);
+                    state.set_writing(None);
                 }
             }
-            if phase.is_handshake() {
+            if phase.is_handshake() || phase.writes() {
                 self.remember_ktls();
             }
             if guarded && phase != Phase::Shutdown {
@@ -197,7 +197,7 @@ impl SslRef {
         let mut writing = state.is_writing();
         // SAFETY: the object is live, and the call only reads it. One that was cleared holds nothing.
         if writing && unsafe { ext::SSL_in_before(ssl) } == 1 {
-            state.set_writing(false);
+            state.set_writing(None);
             writing = false;
         }
         if state.judges_apart() {
@@ -247,15 +247,14 @@ impl SslRef {
         let code = ErrorCode::from_raw(outcome.code);
         let suspended = matches!(code, ErrorCode::Want(_));
         if suspended && matches!(phase, Phase::Write | Phase::EarlyWrite) && self.holds_a_write() {
+            let last = self.last_handshake();
             if let Ok(state) = State::of_mut(self) {
-                state.set_writing(true);
+                state.set_writing(Some(last));
             }
         }
-        if suspended && phase.shakes_hands() {
-            // SAFETY: the object is live.
-            if let Some(state) = unsafe { State::of(self.as_ptr()) }.filter(|state| state.demands_name()) {
-                state.suspend(self.place());
-            }
+        if suspended {
+            self.note_place(phase);
+            self.remember_ktls();
         }
         let ends = code == ErrorCode::ZeroReturn;
         // SAFETY: the object is live, and the calls only read it.
@@ -286,6 +285,19 @@ impl SslRef {
     fn holds_a_write(&self) -> bool {
         // SAFETY: the object is live, and the calls only read it.
         unsafe { ext::SSL_in_init(self.as_ptr()) == 0 && ext::SSL_want(self.as_ptr()) == ext::SSL_WRITING }
+    }
+
+    /// Notes where a handshake is suspended, also one on the way of a read, so that what C does with it is seen.
+    fn note_place(&self, phase: Phase) {
+        let ssl = self.as_ptr();
+        // SAFETY: the object is live, and the calls only read it.
+        let shakes = phase.shakes_hands()
+            || unsafe { ext::SSL_in_init(ssl) == 1 && ext::SSL_renegotiate_pending(ssl) == 1 };
+        // SAFETY: the object is live.
+        let state = unsafe { State::of(ssl) }.filter(|state| shakes && state.demands_name());
+        if let Some(state) = state {
+            state.suspend(self.place());
+        }
     }
 
     #[cold]
@@ -435,9 +447,10 @@ fn refuse_early(state: &State, ssl: *mut sys::SSL, name: &'static str) -> Result
 /// `ssl` is live.
 pub(crate) unsafe fn note_write(ssl: *mut sys::SSL, written: bool) {
     // SAFETY: by this function's contract.
-    let (holds, state) = unsafe { (SslRef::from_ptr(ssl).holds_a_write(), State::of(ssl)) };
+    let (ssl, state) = unsafe { (SslRef::from_ptr(ssl), State::of(ssl)) };
+    let holds = ssl.holds_a_write();
     if let Some(state) = state.filter(|_| holds || written) {
-        state.set_writing(holds);
+        state.set_writing(holds.then(|| ssl.last_handshake()));
     }
 }
 

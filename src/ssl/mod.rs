@@ -321,7 +321,6 @@ pub(crate) unsafe fn give(ssl: *mut sys::SSL) {
     unsafe {
         if let Some(state) = State::of(ssl) {
             state.set_theirs();
-            state.leave(|| SslRef::from_ptr(ssl).last_handshake());
         }
     }
 }

@@ -210,7 +210,12 @@ impl SslRef {
 
     /// Notes that the object's peer is judged otherwise than the context says.
     pub(crate) fn judge_apart(&mut self) -> Result<(), Error> {
-        State::of_mut(self)?.set_judges_apart();
+        // SAFETY: the object is live, and the calls only read it.
+        let (in_init, again) = unsafe {
+            let ssl = self.as_ptr();
+            (ext::SSL_in_init(ssl) == 1, ext::SSL_renegotiate_pending(ssl) == 1)
+        };
+        State::of_mut(self)?.set_judges_apart(in_init && again);
         Ok(())
     }
 
@@ -222,10 +227,9 @@ impl SslRef {
         let ssl = self.as_ptr();
         let mut none = [0_u8];
         // SAFETY: the object is live, and the calls only read it. Of the peer's Finished only the length is asked.
-        let (before, shook_hands, server, again) = unsafe {
+        let (before, shook_hands, server) = unsafe {
             let finished = sys::SSL_get_peer_finished(ssl, none.as_mut_ptr().cast(), 0);
-            let again = ext::SSL_in_init(ssl) == 1 && ext::SSL_renegotiate_pending(ssl) == 1;
-            (ext::SSL_in_before(ssl) == 1, finished > 0, ext::SSL_is_server(ssl) == 1, again)
+            (ext::SSL_in_before(ssl) == 1, finished > 0, ext::SSL_is_server(ssl) == 1)
         };
         // Where no role was chosen, an object that can serve is one that serves, until it is told otherwise.
         let connects = phase == Phase::Handshake(Some(Role::Client)) && self.chosen_role().is_none();
@@ -233,11 +237,15 @@ impl SslRef {
         let first = before || !shook_hands;
         let state = State::of_mut(self)?;
         let apart = if first { state.is_named_apart() } else { state.names_apart() };
+        if server && state.take_change() {
+            // Nobody knows what of the renegotiation is done.
+            return Err(end(state, changed(call)));
+        }
         if !server || connects || state.names_sessions() || (apart && !before) {
             return Ok(());
         }
-        if (first && !before && self.session_reused()) || (!first && again) {
-            // By whoever made that. In a renegotiation nobody knows what of it is done.
+        if first && !before && self.session_reused() {
+            // By whoever made that.
             return Err(end(State::of_mut(self)?, changed(call)));
         }
         let name = self.context().lib_context().session_name()?;

@@ -51,6 +51,8 @@ pub(crate) struct State {
     writing: AtomicBool,
     /// Its peer is judged otherwise than the context says: what it lets in, others of the context may not.
     judges_apart: AtomicBool,
+    /// What it judges by was changed in the middle of a renegotiation.
+    demands_changed: AtomicBool,
     /// The caller named what its sessions belong to.
     names_sessions: AtomicBool,
     /// The session of the first handshake belongs to this object alone; and so do those to come.
@@ -75,7 +77,7 @@ pub(crate) struct State {
     /// Where the handshake was suspended.
     place: Mutex<Option<Place>>,
     held_elsewhere: AtomicBool,
-    /// The handshake of a write that was suspended when the object went to C.
+    /// The handshake after which a write was begun that is suspended.
     writing_in: Mutex<Option<Vouched>>,
     /// C has a part in the handshake that this was noted for.
     late: AtomicBool,
@@ -179,6 +181,7 @@ impl State {
     /// C has used the object, or will: it may clear it and shake hands anew.
     pub(super) fn set_crossed(&self) {
         self.crossed.store(true, Ordering::Relaxed);
+        self.set_connects(false);
     }
 
     pub(super) fn connects(&self) -> bool {
@@ -193,17 +196,24 @@ impl State {
         self.writing.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_writing(&self, writing: bool) {
-        self.writing.store(writing, Ordering::Relaxed);
-        *lock(&self.writing_in) = None;
+    /// A write is suspended that was begun after this handshake, or none is.
+    pub(super) fn set_writing(&self, begun_after: Option<Vouched>) {
+        self.writing.store(begun_after.is_some(), Ordering::Relaxed);
+        *lock(&self.writing_in) = begun_after;
     }
 
     pub(super) fn judges_apart(&self) -> bool {
         self.judges_apart.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_judges_apart(&self) {
+    pub(super) fn set_judges_apart(&self, renegotiates: bool) {
         self.judges_apart.store(true, Ordering::Relaxed);
+        self.demands_changed.fetch_or(renegotiates, Ordering::Relaxed);
+    }
+
+    /// Whether what it judges by was changed in the middle of a renegotiation since this was asked last.
+    pub(super) fn take_change(&self) -> bool {
+        self.demands_changed.swap(false, Ordering::Relaxed)
     }
 
     pub(super) fn names_sessions(&self) -> bool {
@@ -353,20 +363,23 @@ impl State {
         if !self.crossed.load(Ordering::Relaxed) {
             return;
         }
+        let is_ours = || *lock(&self.place) == Some(place());
         if !self.is_vouched() {
-            if *lock(&self.place) != Some(place()) {
+            if !is_ours() {
                 self.late.store(true, Ordering::Relaxed);
                 self.give_up_session();
             }
-        } else if in_init && again {
-            // A renegotiation: it is judged once it is done.
+        } else if *lock(&self.vouched_for) == Some(last()) {
+            if in_init {
+                return;
+            }
+        } else if in_init && again && is_ours() {
+            // The end of a renegotiation, which this crate saw until here: it is judged once it is done.
             return;
-        } else if *lock(&self.vouched_for) != Some(last()) {
+        } else {
             self.vouched.store(false, Ordering::Relaxed);
             *lock(&self.pledge) = None;
             self.late.store(true, Ordering::Relaxed);
-        } else if in_init {
-            return;
         }
         self.crossed.store(self.is_held_elsewhere(), Ordering::Relaxed);
     }
@@ -386,18 +399,10 @@ impl State {
         self.set_crossed();
     }
 
-    /// The object goes to C, in the middle of a write perhaps.
-    pub(super) fn leave(&self, last: impl FnOnce() -> Vouched) {
-        if self.is_writing() {
-            *lock(&self.writing_in) = Some(last());
-        }
-    }
-
     /// The object comes back: a write of another handshake's is none of this one's.
     pub(super) fn return_to(&self, last: impl FnOnce() -> Vouched) {
-        let written_in = lock(&self.writing_in).take();
-        if self.is_writing() && written_in.is_some_and(|written_in| written_in != last()) {
-            self.set_writing(false);
+        if self.is_writing() && *lock(&self.writing_in) != Some(last()) {
+            self.set_writing(None);
         }
     }
 
@@ -449,7 +454,8 @@ impl State {
     pub(crate) fn heal(&self) {
         self.poisoned.store(false, Ordering::Relaxed);
         self.vouched.store(false, Ordering::Relaxed);
-        self.writing.store(false, Ordering::Relaxed);
+        self.set_writing(None);
+        self.set_connects(false);
         self.reads_early.store(false, Ordering::Relaxed);
         *lock(&self.pledge) = None;
         *lock(&self.missed) = None;

@@ -34,8 +34,8 @@ impl SslRef {
         // Without memory for the state there is none for a handshake either.
         if let Ok(state) = State::of_mut(self) {
             state.lend();
-            state.set_judges_apart();
         }
+        let _ = self.judge_apart();
         self.own_param_mut()
     }
 

@@ -452,6 +452,27 @@ fn reads_go_through_a_renegotiation_whoever_borrows_the_object_for_each() {
     }
 }
 
+/// What was read in a renegotiation is the peer's that is there before it.
+#[test]
+fn a_renegotiation_does_not_hide_that_the_handshake_before_it_was_c_s() {
+    let version = ProtocolVersion::TLS1_2;
+    let mut theirs = Theirs::new(&client_of(version), c"localhost");
+    let _first = theirs.shake_by(&server_context(), |theirs| theirs.lend().connect().is_ok());
+    theirs.expect(c"other.example");
+    theirs.clear();
+    // SAFETY: live.
+    assert_eq!(unsafe { sys::SSL_set_session(theirs.0, std::ptr::null_mut()) }, 1);
+    let mut server = theirs.shake(&other_example(version));
+    theirs.expect(c"localhost");
+    // SAFETY: live, and nobody else uses it.
+    assert_eq!(unsafe { ext::SSL_renegotiate(server.as_ptr()) }, 1);
+    SslRef::do_handshake(&mut server).unwrap();
+    assert_eq!(theirs.read(&mut [0; 6]), -1);
+    server.write(b"secret").unwrap();
+    let error = Error::from(theirs.lend().read(&mut [0; 6]).unwrap_err());
+    assert_eq!(error.kind(), ErrorKind::NotReady, "{error}");
+}
+
 #[test]
 fn a_server_that_c_let_become_another_one_is_refused_with_what_it_sent() {
     for shakes in [false, true] {
