@@ -153,6 +153,8 @@ impl SslRef {
                 self.vouch_now(name).map_err(SslError::refused)?;
             }
             if phase.shakes_hands() {
+                // Early data may have gone out, and no more.
+                self.note_place(phase);
                 self.end_session();
             }
             return Ok(outcome.ret);
@@ -161,8 +163,8 @@ impl SslRef {
     }
 
     /// What a call that begins a handshake looks after before it reaches C.
-    pub(super) fn check_beginning(&mut self, name: &'static str) -> Result<(), Error> {
-        self.may_call(name, Phase::Handshake(None)).map(drop).map_err(|error| error.into_error(name))
+    pub(super) fn check_beginning(&mut self, name: &'static str, phase: Phase) -> Result<(), Error> {
+        self.may_call(name, phase).map(drop).map_err(|error| error.into_error(name))
     }
 
     /// Refuses what must not reach C: a dead object, one without BIOs, and a peer without a name where one is demanded,

@@ -213,7 +213,7 @@ impl SslRef {
     /// session if it allows early data. It is a copy that nobody else has.
     pub(crate) fn settle_early_session(&mut self) -> Result<Option<SslSession>, Error> {
         let chosen = State::of_mut(self)?.chosen_session();
-        self.check_beginning("SSL_write_early_data")?;
+        self.check_beginning("SSL_write_early_data", Phase::EarlyWrite)?;
         let session = match self.session_max_early_data() {
             None | Some(0) => None,
             // SAFETY: the object lends its session (get0), which is not NULL.
