@@ -165,7 +165,7 @@ fn connecting_again_closes_no_descriptor_that_is_somebody_else_s() {
 #[test]
 fn a_socket_that_a_retry_makes_is_closed_with_its_bio() {
     alone("a_socket_that_a_retry_makes_is_closed_with_its_bio", || {
-        let port = nobody().port();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let Some((mut bio, _)) = lost(port) else { return };
         limit(1024);
         let error = bio.do_connect_retry(None, Duration::ZERO).unwrap_err();

@@ -17,9 +17,26 @@ use openssl_sys_ext as ext;
 use crate::Gone;
 use crate::common::client_context;
 
-/// Where nobody listens.
+/// Where nobody listens, nor will: the port is taken as long as the test runs.
 pub(crate) fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    let address = libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes([127, 0, 0, 1]) },
+        // SAFETY: zeros are a good address, of whatever fields the system's type has.
+        ..unsafe { std::mem::zeroed() }
+    };
+    let len = size_of_val(&address) as libc::socklen_t;
+    // SAFETY: makes a socket, and gives it a port of the system's choice; C reads so many bytes.
+    let socket = unsafe {
+        let socket = OwnedFd::from_raw_fd(libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0));
+        assert_eq!(libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len), 0);
+        socket
+    };
+    // It does not listen.
+    let bound = TcpListener::from(socket);
+    let address = bound.local_addr().unwrap();
+    std::mem::forget(bound);
+    address
 }
 
 pub(crate) fn writable(bio: &mut BioRef) {
