@@ -17,6 +17,8 @@ mod programs;
 mod servers;
 #[path = "resumption/sessions.rs"]
 mod sessions;
+#[path = "resumption/stands_for.rs"]
+mod stands_for;
 #[path = "resumption/terms.rs"]
 mod terms;
 #[path = "resumption/tickets.rs"]

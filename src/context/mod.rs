@@ -100,7 +100,7 @@ pub(crate) use session_id::{
     generate_with as generate_session_id_with,
 };
 pub(crate) use sni::{decide_with as decide_name_with, switch};
-pub(crate) use terms::{Trust, same};
+pub(crate) use terms::{Trust, same, same_rule};
 pub(crate) use tickets::check_count as check_ticket_count;
 pub(crate) use verify::judge_for_c as judge_one_for_c;
 pub(crate) use verify::record as record_refusal;

@@ -258,6 +258,11 @@ impl SecurityRule {
         Self { closure: Arc::new(closure), overrides, earlier, argument }
     }
 
+    /// Whether both answer alike, as far as can be told: they are one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.closure, &other.closure) && self.overrides == other.overrides
+    }
+
     /// Answers C.
     ///
     /// # Safety

@@ -8,7 +8,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::callbacks::{Callbacks, run};
-use super::{ContextSettings, SessionCacheMode, SslContextBuilderRef};
+use super::{ContextSettings, SessionCacheMode, SslContextBuilderRef, SslOptions};
 use crate::error::Error;
 use crate::ffi::bytes;
 use crate::session::{ClientSessionCache, SslSession, record};
@@ -118,6 +118,9 @@ impl SslContextBuilderRef {
     ///
     /// The handshake waits for the answer: libssl has no way to suspend it here. A store that is slow is asked from a
     /// [ClientHello callback](Self::set_client_hello_cb), which can suspend, and remembered for this one.
+    ///
+    /// Early data of what it returns is rejected, and the handshake goes on: only the context's own cache knows what was
+    /// resumed before. With [`danger_allow_early_data_replays`](Self::danger_allow_early_data_replays) the application sees to replays.
     ///
     /// What was made elsewhere counts if it bears the name of this context's
     /// [sessions](Self::set_session_id_context), and as it says whom it verified: whoever writes to the store can be any
@@ -251,7 +254,15 @@ unsafe extern "C" fn get_session(
         // A client's own session is no client's to resume.
         // SAFETY: the session is live, and nobody changes it.
         let is_clients = unsafe { record::of(session.as_ptr()) }.is_clients();
-        if session.id() == id && !is_clients { session.dup().ok() } else { None }
+        let copy = if session.id() == id && !is_clients { session.dup().ok() } else { None }?;
+        // What protects against replays is the context's own cache, into which C puts this anew each time.
+        // SAFETY: the object and the copy are live, and nobody else has the copy.
+        unsafe {
+            if ext::SSL_get_options(ssl) & SslOptions::NO_ANTI_REPLAY.bits() == 0 {
+                sys::SSL_SESSION_set_max_early_data(copy.as_ptr(), 0);
+            }
+        }
+        Some(copy)
     });
     session.flatten().map_or(ptr::null_mut(), SslSession::into_ptr)
 }

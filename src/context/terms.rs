@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::callbacks::Callbacks;
-use super::{SpkiPin, certificate_callback, chain_callback, client_certificate, status, verify};
+use super::{
+    SecurityRule, SpkiPin, certificate_callback, chain_callback, client_certificate, status, verify,
+};
 
 /// By which rules of a context a peer is judged, and by which it is told who the client is.
 #[derive(Default)]
@@ -14,6 +16,7 @@ pub(crate) struct Trust {
     status: status::Closures,
     client_certificate: Option<client_certificate::Choose>,
     certificate: Option<certificate_callback::Choose>,
+    security: Option<SecurityRule>,
 }
 
 impl Trust {
@@ -25,6 +28,7 @@ impl Trust {
             status: callbacks.status.judges(),
             client_certificate: callbacks.client_certificate.clone(),
             certificate: callbacks.certificate.clone(),
+            security: callbacks.security.clone(),
         }
     }
 
@@ -46,6 +50,16 @@ impl Trust {
             && self.status.judge_alike(&other.status)
             && same(self.client_certificate.as_ref(), other.client_certificate.as_ref())
             && same(self.certificate.as_ref(), other.certificate.as_ref())
+            && same_rule(self.security.as_ref(), other.security.as_ref())
+    }
+}
+
+/// Whether both are one, or none.
+pub(crate) fn same_rule(one: Option<&SecurityRule>, other: Option<&SecurityRule>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => one.is_same(other),
+        _ => false,
     }
 }
 

@@ -146,6 +146,7 @@ impl<C: Channel> EarlyServer<C> {
         match self.send_pending() {
             Err(error) if suspension(&error).is_none() => {
                 self.pending.clear();
+                self.finished = 0;
                 Err(suspend_or_fail(&self.link, &mut self.want, error, WRITE))
             }
             outcome => {

@@ -9,7 +9,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::SslSessionRef;
-use crate::context::{Callbacks, ChooseCertificate, Trust, same};
+use crate::context::{Callbacks, ChooseCertificate, SecurityRule, Trust, same, same_rule};
 use crate::error::Error;
 use crate::ffi::compat;
 use crate::ffi::ex_data::Slot;
@@ -35,6 +35,9 @@ pub(crate) struct Terms {
     auth_level: Option<u32>,
     verify_mode: c_int,
     security_level: u32,
+    /// The object's own rule; and the callback that C has, the crate's trampoline or one of C's, with its argument.
+    security: Option<SecurityRule>,
+    security_callback: (Option<usize>, usize),
     /// C's own verify callback, or the crate's trampoline.
     callback: Option<usize>,
     store: Option<HeldStore>,
@@ -68,6 +71,12 @@ impl Terms {
             auth_level: param.auth_level(),
             verify_mode: ssl.verify_mode().bits(),
             security_level: ssl.security_level(),
+            security: state.and_then(|state| state.callbacks().security_rule()),
+            // SAFETY: the object is live, and the call only reads it.
+            security_callback: unsafe {
+                let callback = ext::SSL_get_security_callback(object).map(|callback| callback as usize);
+                (callback, ssl.security_ex_data() as usize)
+            },
             // SAFETY: the object is live, and the call only reads it.
             callback: unsafe { ext::SSL_get_verify_callback(object) }.map(|callback| callback as usize),
             store: HeldStore::of(ssl),
@@ -89,6 +98,8 @@ impl Terms {
             && (self.depth, self.auth_level) == (other.depth, other.auth_level)
             && (self.verify_mode, self.security_level) == (other.verify_mode, other.security_level)
             && self.callback == other.callback
+            && self.security_callback == other.security_callback
+            && same_rule(self.security.as_ref(), other.security.as_ref())
             && self.store == other.store
             && (self.purpose, self.time) == (other.purpose, other.time)
             && self.trust.is_same(&other.trust)

@@ -119,7 +119,14 @@ impl SslRef {
         judge: impl FnOnce(*mut sys::SSL, c_int) -> c_int,
     ) -> Result<c_int, SslError> {
         let ssl = self.as_ptr();
-        let (guarded, writing) = self.may_call(name, phase)?;
+        let (guarded, writing, shakes) = self.may_call(name, phase)?;
+        let set_moves = |moves| {
+            // SAFETY: the object is live.
+            if let (true, Some(state)) = (shakes, unsafe { State::of(ssl) }) {
+                state.set_moves(moves);
+            }
+        };
+        set_moves(true);
         error::clear();
         errno::set(0);
         let first_failure = if phase == Phase::Shutdown { -1 } else { 0 };
@@ -134,10 +141,12 @@ impl SslRef {
                 error::clear();
                 // SAFETY: the object is live.
                 if let Some(state) = unsafe { State::of(ssl) } {
+                    state.set_moves(false);
                     state.poison(None);
                 }
             },
         );
+        set_moves(false);
         if outcome.ret > first_failure {
             error::clear();
             if writing && matches!(phase, Phase::Write | Phase::EarlyWrite) {
@@ -155,8 +164,8 @@ impl SslRef {
             if phase.shakes_hands() {
                 // Early data may have gone out, and no more.
                 self.note_place(phase);
-                self.end_session();
             }
+            self.end_session();
             return Ok(outcome.ret);
         }
         Err(self.failure(name, phase, &outcome))
@@ -168,9 +177,10 @@ impl SslRef {
     }
 
     /// Refuses what must not reach C: a dead object, one without BIOs, and a peer without a name where one is demanded,
-    /// of which the answer is whether that must be looked after, and whether a write was suspended.
+    /// of which the answer is whether that must be looked after; whether a write was suspended; and whether a client's
+    /// handshake is under way.
     #[inline]
-    fn may_call(&mut self, name: &'static str, phase: Phase) -> Result<(bool, bool), SslError> {
+    fn may_call(&mut self, name: &'static str, phase: Phase) -> Result<(bool, bool, bool), SslError> {
         let ssl = self.as_ptr();
         // SAFETY: the object is live, and keeps its state as long.
         let state = match unsafe { State::of(ssl) } {
@@ -229,10 +239,12 @@ impl SslRef {
             self.admit(name, phase)?;
         }
         // SAFETY: the object is live, and the call only reads it.
-        if phase != Phase::Shutdown && unsafe { ext::SSL_in_before(ssl) } == 1 {
+        if unsafe { ext::SSL_in_before(ssl) } == 0 {
+            state.recheck_session(|| self.place());
+        } else if phase != Phase::Shutdown {
             self.prepare_session(phase).map_err(SslError::refused)?;
         }
-        Ok((guarded, writing))
+        Ok((guarded, writing, state.is_session_open()))
     }
 
     /// The state of an object that C made, at the first call.
@@ -258,6 +270,7 @@ impl SslRef {
             self.note_place(phase);
             self.remember_ktls();
         }
+        self.end_session();
         let ends = code == ErrorCode::ZeroReturn;
         // SAFETY: the object is live, and the calls only read it.
         let (in_init, again) = unsafe {
@@ -296,8 +309,8 @@ impl SslRef {
         let shakes = phase.shakes_hands()
             || unsafe { ext::SSL_in_init(ssl) == 1 && ext::SSL_renegotiate_pending(ssl) == 1 };
         // SAFETY: the object is live.
-        let state = unsafe { State::of(ssl) }.filter(|state| shakes && state.demands_name());
-        if let Some(state) = state {
+        let state = unsafe { State::of(ssl) }.filter(|_| shakes);
+        if let Some(state) = state.filter(|state| state.demands_name() || state.is_session_open()) {
             state.suspend(self.place());
         }
     }

@@ -46,6 +46,10 @@ pub(crate) struct SslCallbacks {
 
 impl SslCallbacks {
     /// What chooses the object's own certificate.
+    pub(crate) fn security_rule(&self) -> Option<SecurityRule> {
+        self.security.clone()
+    }
+
     pub(crate) fn certificate_choice(&self) -> Option<ChooseCertificate> {
         self.certificate.clone()
     }

@@ -102,8 +102,16 @@ impl SslRef {
     ) -> Result<SslSession, Error> {
         // SAFETY: live by this function's contract.
         let copy = unsafe { crate::session::dup(session) }?;
-        // What was resumed has the terms that it was made by, if any.
+        // What was resumed has the terms that it was made by, if any. After an abbreviated renegotiation it may be that of the
+        // first handshake.
         if self.session_reused() || self.in_before() {
+            // SAFETY: the object and the copy are live, and nobody else has the copy.
+            unsafe {
+                let again = ext::SSL_total_renegotiations(self.as_ptr()) > 0;
+                if again && matches!(record::of(copy.as_ptr()), Origin::Unknown) {
+                    record::note(copy.as_ptr(), Origin::Unverified)?;
+                }
+            }
             return Ok(copy);
         }
         let origin = match self.session_terms() {
@@ -126,15 +134,18 @@ impl SslRef {
         if again && state.has_begun_session() {
             return Some(None);
         }
-        state.session_terms(|| self.last_handshake())
+        state.session_terms(|| self.place(), || self.last_handshake())
     }
 
     /// After a call that may have ended the handshake.
     pub(super) fn end_session(&self) {
         // SAFETY: the object is live, and the call only reads it.
-        let (state, done) =
-            unsafe { (State::of(self.as_ptr()), sys::SSL_is_init_finished(self.as_ptr()) == 1) };
-        if let (Some(state), true) = (state, done) {
+        let Some(state) = (unsafe { State::of(self.as_ptr()) }).filter(|state| state.is_session_open())
+        else {
+            return;
+        };
+        // SAFETY: as above.
+        if unsafe { sys::SSL_is_init_finished(self.as_ptr()) } == 1 {
             state.end_session(|| self.last_handshake());
         }
     }

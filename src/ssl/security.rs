@@ -101,6 +101,7 @@ impl SslRef {
         callback: impl Fn(&SecurityQuestion<'_>) -> bool + Send + Sync + 'static,
         overrides: bool,
     ) -> Result<(), Error> {
+        self.judge_apart()?;
         let ours = self.has_security_callback();
         // SAFETY: the object is live, and the call only reads it.
         let earlier = unsafe { ext::SSL_get_security_callback(self.as_ptr()) };

@@ -76,6 +76,8 @@ pub(crate) struct State {
     pledge: Mutex<Option<Pledge>>,
     /// Where the handshake was suspended.
     place: Mutex<Option<Place>>,
+    /// A call of this crate's moves the handshake now.
+    moves: AtomicBool,
     held_elsewhere: AtomicBool,
     /// The handshake after which a write was begun that is suspended.
     writing_in: Mutex<Option<Vouched>>,
@@ -382,6 +384,16 @@ impl State {
             self.late.store(true, Ordering::Relaxed);
         }
         self.crossed.store(self.is_held_elsewhere(), Ordering::Relaxed);
+    }
+
+    /// Whether a handshake is where this crate left it, or is moved by it just now.
+    fn is_at(&self, place: impl FnOnce() -> Place) -> bool {
+        self.moves.load(Ordering::Relaxed) || *lock(&self.place) == Some(place())
+    }
+
+    /// A call of this crate's begins that may move a handshake, or has ended.
+    pub(super) fn set_moves(&self, moves: bool) {
+        self.moves.store(moves, Ordering::Relaxed);
     }
 
     /// Notes where a handshake is suspended.

@@ -445,3 +445,58 @@ fn every_suspension_is_resumed() {
         assert_eq!(answer, b"the answer", "seed {seed}");
     }
 }
+
+/// Only the context's own cache knows what was resumed before.
+#[test]
+fn early_data_is_not_taken_twice_with_a_store_of_sessions_either() {
+    use std::collections::HashMap;
+    use std::sync::{Arc, Mutex};
+    let store: Arc<Mutex<HashMap<Vec<u8>, libssl::session::SslSession>>> = Arc::default();
+    let mut server = server_builder();
+    server.set_max_early_data(16_384).unwrap();
+    let kept = Arc::clone(&store);
+    let keep = move |_: &libssl::SslRef, session: libssl::session::SslSession| {
+        kept.lock().unwrap().insert(session.id().to_vec(), session);
+    };
+    server.set_new_session_callback(keep).unwrap();
+    server.set_get_session_callback(move |_, id| store.lock().unwrap().get(id).cloned()).unwrap();
+    let server = server.build();
+    let client = client_builder().build();
+    let (left, right) = duplex();
+    let (connected, accepted) =
+        crate::common::shake_over(client_ssl(&client), left, Ssl::new(&server).unwrap(), right);
+    let (mut connected, mut accepted) = (connected.unwrap(), accepted.unwrap());
+    accepted.write_all(b"x").unwrap();
+    connected.read_exact(&mut [0]).unwrap();
+    let session = connected.ssl().session().unwrap().unwrap();
+    let mut taken = 0;
+    for _ in 0..3 {
+        let mut ssl = client_ssl(&client);
+        ssl.set_session(&session).unwrap();
+        let (left, right) = duplex();
+        let mut early = ssl.connect_early(left).map_err(|_| ()).unwrap();
+        early.write_early(b"once").unwrap();
+        let mut early = Ssl::new(&server).unwrap().accept_early(right).map_err(|_| ()).unwrap();
+        taken += usize::from(early.read_early(&mut [0; 10]).is_ok_and(|data| data.is_some()));
+    }
+    assert!(taken <= 1, "{taken} times");
+}
+
+#[test]
+fn a_server_whose_early_write_failed_can_be_shown() {
+    const MAX_512: u8 = 1;
+    let mut server = server_builder();
+    server.set_max_early_data(16_384).unwrap();
+    let server = server.build();
+    let client = client_builder().build();
+    // SAFETY: the context is live, and nobody else uses it yet.
+    let set = unsafe { openssl_sys_ext::SSL_CTX_set_tlsext_max_fragment_length(client.as_ptr(), MAX_512) };
+    assert_eq!(set, 1);
+    let (left, right) = duplex();
+    let _client = client_ssl(&client).connect(left);
+    let mut early = Ssl::new(&server).unwrap().accept_early(right).map_err(|_| ()).unwrap();
+    assert!(early.read_early(&mut [0; 10]).unwrap().is_none());
+    early.channel_mut().on_write.extend([Fault::Go, Fault::Fail(ErrorOf::BrokenPipe)]);
+    assert_eq!(early.write_early(&[7; 4000]).unwrap_err().kind(), ErrorOf::BrokenPipe);
+    assert!(format!("{early:?}").contains("pending_write: 0"));
+}

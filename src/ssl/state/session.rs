@@ -7,7 +7,7 @@ use openssl_sys as sys;
 
 use super::{State, lock};
 use crate::session::record::Terms;
-use crate::ssl::guard::Vouched;
+use crate::ssl::guard::{Place, Vouched};
 use crate::ssl::resumption::Chosen;
 
 /// A client's handshake that this crate saw the beginning of.
@@ -82,12 +82,29 @@ impl State {
     /// if it did not begin here.
     pub(in crate::ssl) fn session_terms(
         &self,
+        place: impl FnOnce() -> Place,
         finished: impl FnOnce() -> Vouched,
     ) -> Option<Option<Arc<Terms>>> {
         let began = lock(&self.began);
         let began = began.as_ref()?;
-        let is_last = began.finished.as_ref().is_none_or(|seen| *seen == finished());
+        let is_last = match &began.finished {
+            // Under way, as far as this crate knows: unless C went on with it.
+            None => self.is_at(place),
+            Some(seen) => *seen == finished(),
+        };
         is_last.then(|| began.terms.clone())
+    }
+
+    /// Whether a client's handshake began here, and was not seen to end.
+    pub(in crate::ssl) fn is_session_open(&self) -> bool {
+        lock(&self.began).as_ref().is_some_and(|began| began.finished.is_none())
+    }
+
+    /// C may have gone on with a handshake that began here: then nobody knows by what it verifies.
+    pub(in crate::ssl) fn recheck_session(&self, place: impl FnOnce() -> Place) {
+        if self.is_session_open() && !self.is_at(place) {
+            self.give_up_session();
+        }
     }
 
     /// Notes the session that was in a ticket.
