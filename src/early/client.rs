@@ -31,6 +31,8 @@ pub struct EarlyClient<C: Channel> {
     /// The object's session, if it allows early data, and how much.
     session: Option<SslSession>,
     allowance: u32,
+    /// How much of what libssl counts it counts for writes that came again.
+    counted_twice: u32,
     finishing: bool,
     want: Option<Want>,
     /// The modes that were set for this, and were not before.
@@ -101,6 +103,7 @@ impl Ssl {
             sent: 0,
             session,
             allowance,
+            counted_twice: 0,
             finishing: false,
             want: None,
             modes,
@@ -229,13 +232,14 @@ impl<C: Channel> EarlyClient<C> {
     /// One piece is under way at a time, and nothing is added to it before it went out.
     fn send_taken(&mut self) -> Result<(), SslError> {
         let rest = self.taken.get(self.sent..).unwrap_or_default();
+        // Only for the call: who copies the session is to have what the server said.
+        self.set_allowance(self.allowance.saturating_add(self.counted_twice));
         let outcome = self.link.ssl.write_early_data(rest);
-        if let (Err(error), Some(session)) = (&outcome, &self.session) {
-            if suspension(error).is_some() {
-                // libssl counts a write that comes again once more.
-                let again = u32::try_from(rest.len()).unwrap_or(u32::MAX);
-                self.set_allowance(session.max_early_data().saturating_add(again));
-            }
+        self.set_allowance(self.allowance);
+        if outcome.as_ref().is_err_and(|error| suspension(error).is_some()) {
+            // libssl counts a write that comes again once more.
+            let again = u32::try_from(rest.len()).unwrap_or(u32::MAX);
+            self.counted_twice = self.counted_twice.saturating_add(again);
         }
         self.sent += outcome?;
         Ok(())
