@@ -832,3 +832,30 @@ fn an_error_that_uses_openssl_when_it_is_dropped_is_told_all_the_same() {
     let error = Error::from(bio.read(&mut [0; 4]).unwrap_err());
     assert!(error.to_string().contains("swept"), "{error}");
 }
+
+/// It is a question through shared references, which no method in Rust may notice.
+#[test]
+fn whether_the_kernel_encrypts_is_asked_of_no_method_in_rust() {
+    struct Counts(Arc<AtomicUsize>);
+    impl BioMethod for Counts {
+        fn read(&mut self, _: &mut NextBio<'_>, _: &mut [u8]) -> Result<usize, Stop> {
+            Err(Stop::End)
+        }
+
+        fn write(&mut self, _: &mut NextBio<'_>, data: &[u8]) -> Result<usize, Stop> {
+            Ok(data.len())
+        }
+
+        unsafe fn raw_ctrl(&mut self, _: c_int, _: c_long, _: *mut c_void) -> Option<c_long> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            None
+        }
+    }
+    let asked = Arc::new(AtomicUsize::new(0));
+    let mut ssl = libssl::Ssl::new(&common::client_context()).unwrap();
+    let bio = Bio::custom(Counts(Arc::clone(&asked))).unwrap();
+    ssl.set0_wbio(SendBio::new(bio).map_err(|(error, _)| error).unwrap());
+    let before = asked.load(Ordering::Relaxed);
+    assert!(ssl.ktls_send().is_err());
+    assert_eq!(asked.load(Ordering::Relaxed), before);
+}

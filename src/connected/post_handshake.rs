@@ -22,7 +22,10 @@ impl<C: Channel> Connected<C> {
     #[doc(alias = "SSL_verify_client_post_handshake")]
     pub fn verify_client_post_handshake(&mut self) -> Result<(), Error> {
         const CALL: &str = "SSL_verify_client_post_handshake";
-        self.send_after_handshake(CALL, SslRef::verify_client_post_handshake)
+        self.send_after_handshake(CALL, |ssl| {
+            refuse_after_close_notify(ssl, CALL)?;
+            ssl.verify_client_post_handshake()
+        })
     }
 
     /// Changes the keys of a TLS 1.3 connection: those for sending, and, if that is requested, the peer's too. This goes
@@ -104,7 +107,11 @@ impl<C: Channel> Connected<C> {
     /// C: [`SSL_new_session_ticket(3)`](https://docs.openssl.org/master/man3/SSL_CTX_set_num_tickets/)
     #[doc(alias = "SSL_new_session_ticket")]
     pub fn new_session_ticket(&mut self) -> Result<(), Error> {
-        self.send_after_handshake("SSL_new_session_ticket", SslRef::new_session_ticket)
+        const CALL: &str = "SSL_new_session_ticket";
+        self.send_after_handshake(CALL, |ssl| {
+            refuse_after_close_notify(ssl, CALL)?;
+            ssl.new_session_ticket()
+        })
     }
 
     /// Sends a message that `prepare` makes due, as far as the channel takes it, and leaves the rest to the next call. What

@@ -364,6 +364,10 @@ fn supply(ssl: &SslRef, closure: Option<&Supply>) -> c_int {
 }
 
 fn judge(ssl: &SslRef, closures: &Closures) -> c_int {
+    if ssl.session_reused() {
+        // There is no certificate to staple anything to: it was judged when the session was made, as TLS 1.2 has it.
+        return ACCEPTED;
+    }
     run(|| {
         let response = StatusResponse { ssl, responses: ssl.stapled_responses() };
         if let Some(policy) = &closures.policy {

@@ -13,8 +13,8 @@ use crate::context::{Callbacks, ChooseCertificate, SecurityRule, Trust, same, sa
 use crate::error::Error;
 use crate::ffi::compat;
 use crate::ffi::ex_data::Slot;
-use crate::ssl::SslRef;
 use crate::ssl::state::State;
+use crate::ssl::{SslRef, StatusType};
 use crate::x509::{VerifyFlags, X509, X509Purpose};
 
 /// Only clients' sessions have it: the terms, or none where nobody knows them.
@@ -34,6 +34,7 @@ pub(crate) struct Terms {
     depth: Option<u32>,
     auth_level: Option<u32>,
     verify_mode: c_int,
+    status: StatusType,
     security_level: u32,
     /// The object's own rule; and the callback that C has, the crate's trampoline or one of C's, with its argument.
     security: Option<SecurityRule>,
@@ -70,6 +71,7 @@ impl Terms {
             depth: param.depth(),
             auth_level: param.auth_level(),
             verify_mode: ssl.verify_mode().bits(),
+            status: ssl.tlsext_status_type(),
             security_level: ssl.security_level(),
             security: state.and_then(|state| state.callbacks().security_rule()),
             // SAFETY: the object is live, and the call only reads it.
@@ -97,6 +99,7 @@ impl Terms {
             && self.flags == other.flags
             && (self.depth, self.auth_level) == (other.depth, other.auth_level)
             && (self.verify_mode, self.security_level) == (other.verify_mode, other.security_level)
+            && self.status == other.status
             && self.callback == other.callback
             && self.security_callback == other.security_callback
             && same_rule(self.security.as_ref(), other.security.as_ref())

@@ -102,12 +102,13 @@ impl SslRef {
     ) -> Result<SslSession, Error> {
         // SAFETY: live by this function's contract.
         let copy = unsafe { crate::session::dup(session) }?;
-        // What was resumed has the terms that it was made by, if any. After an abbreviated renegotiation it may be that of the
-        // first handshake.
+        // What was resumed has the terms that it was made by, if any. After an abbreviated renegotiation, and on an object that
+        // was cleared, it may be that of the handshake before.
         if self.session_reused() || self.in_before() {
             // SAFETY: the object and the copy are live, and nobody else has the copy.
             unsafe {
-                let again = ext::SSL_total_renegotiations(self.as_ptr()) > 0;
+                let used = State::of(self.as_ptr()).is_some_and(State::is_used);
+                let again = ext::SSL_total_renegotiations(self.as_ptr()) > 0 || (self.in_before() && used);
                 if again && matches!(record::of(copy.as_ptr()), Origin::Unknown) {
                     record::note(copy.as_ptr(), Origin::Unverified)?;
                 }

@@ -269,6 +269,11 @@ impl State {
         self.had_ktls.store(true, Ordering::Relaxed);
     }
 
+    /// Whether a handshake has begun on the object, whatever became of it.
+    pub(super) fn is_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
+    }
+
     /// A handshake has begun, perhaps without this crate.
     pub(super) fn set_used(&self) {
         self.used.store(true, Ordering::Relaxed);

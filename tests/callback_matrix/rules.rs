@@ -105,9 +105,15 @@ impl Cell {
     pub fn is_resumed(self) -> bool {
         match self.setting {
             Setting::First | Setting::Switched => false,
-            Setting::Resumed => true,
-            Setting::ResumedSwitched => !self.callback.judges_clients(),
+            Setting::Resumed => !self.has_rule_of_its_own(),
+            Setting::ResumedSwitched => !self.callback.judges_clients() && !self.has_rule_of_its_own(),
         }
+    }
+
+    /// Whether the object judges its peer otherwise than the one that made the session.
+    fn has_rule_of_its_own(self) -> bool {
+        // Of a client's session that C copied from the object nobody knows by what it was made.
+        self.callback == Callback::ServerSecurityOfObject
     }
 
     pub fn closure(self) -> Closure {
@@ -159,8 +165,8 @@ impl Cell {
             C::ServerSecurityOfObject | C::ServerCertificateOfObject => {
                 !self.is_resumed() && !self.setting.switches()
             }
-            // C asks at the end of the server's flight, which a resumed handshake of TLS 1.2 has not.
-            C::ClientStatus => !(self.is_resumed() && self.version == Version::Tls12),
+            // There is nothing to staple.
+            C::ClientStatus => !self.is_resumed(),
             _ => true,
         }
     }

@@ -132,4 +132,10 @@ fn the_session_of_an_abbreviated_renegotiation_stands_for_no_other_name() {
     }
     assert!(client.ssl().total_renegotiations() > 0 && client.ssl().session_reused());
     assert_eq!(as_another(&client.ssl().session().unwrap().unwrap()), MISMATCH);
+    // Nor does that of an object which was cleared.
+    let (client, _accepted) = connected(&context, &server);
+    let mut ssl = client.into_ssl().unwrap();
+    ssl.set_shutdown_state(libssl::ssl::ShutdownState::SENT | libssl::ssl::ShutdownState::RECEIVED);
+    ssl.clear().unwrap();
+    assert_eq!(as_another(&ssl.session().unwrap().unwrap()), MISMATCH);
 }

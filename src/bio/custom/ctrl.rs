@@ -11,7 +11,7 @@ use super::call::{FAILED, State, refuse};
 use super::method::BioMethod;
 use super::next::NextBio;
 use super::table;
-use crate::bio::object::BioRetry;
+use crate::bio::object::{BioRetry, KTLS};
 
 /// The first command that is no OpenSSL's.
 const PROGRAMS: c_int = 0x1000;
@@ -86,6 +86,8 @@ pub(super) unsafe extern "C" fn ctrl<T: BioMethod>(
                 Err(refused) => refused.into(),
             },
             ext::BIO_C_DO_STATE_MACHINE => establish::<T>(bio, forward),
+            // Asked through shared references, too; and no method in Rust is the kernel's.
+            command if KTLS.contains(&command) => forward(),
             _ => match State::<T>::enter(bio, "ctrl", |method| {
                 let raw = method.raw_ctrl(command, number, pointer);
                 raw.or_else(|| asked(command).then(|| method.ctrl(command, number)).flatten())

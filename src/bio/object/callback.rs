@@ -212,7 +212,7 @@ impl BioRef {
 }
 
 /// What libssl says to a BIO, and asks it, about encryption by the kernel (`BIO_CTRL_SET_KTLS` and the like).
-const KTLS: RangeInclusive<c_int> = 72..=76;
+pub(in crate::bio) const KTLS: RangeInclusive<c_int> = 72..=76;
 
 /// C calls it before an operation with 1 for the result, and after it with the result.
 unsafe extern "C" fn observe(

@@ -21,6 +21,7 @@ mod send;
 mod slice;
 
 pub(in crate::bio) use base64::flush;
+pub(in crate::bio) use callback::KTLS;
 pub use callback::{BioCallbackFn, BioEvent, BioOperation, BioVerdict};
 pub use chain::BioType;
 pub use ex_data::BioExIndex;
