@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 
 use common::{Duplex, Fault, Random, Turn, client_context, client_ssl, duplex, server_context, shake_over};
 use libssl::bio::{Channel, Existing, ReadAhead};
-use libssl::{Error, ErrorKind, HandshakeError, Ssl, SslContext};
+use libssl::{Connected, Error, ErrorKind, HandshakeError, Ssl, SslContext};
 use support::{assert_works, inner};
 
 /// Where a transport misbehaves.
@@ -406,16 +406,20 @@ fn the_first_failure_is_the_one_that_is_told() {
     assert!(left.on_write.is_empty());
 }
 
+/// Both ends of a connection, of which either transport does as it is told from here on.
+fn connected() -> (Connected<Duplex>, Connected<Duplex>) {
+    let (contexts, (left, right)) = (Contexts::new(), duplex());
+    let (client, server) = (client_ssl(&contexts.client), Ssl::new(&contexts.server).unwrap());
+    let (client, server) = shake_over(client, left, server, right);
+    (client.unwrap(), server.unwrap())
+}
+
 /// SSL_get_error calls it the peer's good-bye.
 #[test]
 fn a_write_that_fails_after_the_peer_s_good_bye_is_a_failure() {
     for mirror in [false, true] {
         for shuts in [false, true] {
-            let contexts = Contexts::new();
-            let (left, right) = duplex();
-            let (client, server) = (client_ssl(&contexts.client), Ssl::new(&contexts.server).unwrap());
-            let (client, server) = shake_over(client, left, server, right);
-            let (mut client, mut server) = (client.unwrap(), server.unwrap());
+            let (mut client, mut server) = connected();
             server.shutdown().unwrap();
             assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
             assert_eq!(client.write(b"the last ").unwrap(), 9);
@@ -452,11 +456,7 @@ fn a_write_that_fails_after_the_peer_s_good_bye_is_a_failure() {
 /// Of what has not failed SSL_get_error says so too.
 #[test]
 fn a_shutdown_that_waits_for_a_write_after_the_peer_s_good_bye_ends_nothing() {
-    let contexts = Contexts::new();
-    let (left, right) = duplex();
-    let (client, server) = (client_ssl(&contexts.client), Ssl::new(&contexts.server).unwrap());
-    let (client, server) = shake_over(client, left, server, right);
-    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    let (mut client, mut server) = connected();
     client.channel_mut().set_room(10);
     let mut client = client.into_ssl().unwrap();
     assert_eq!(client.write(&[7; 1000]).unwrap_err().want(), Some(libssl::Want::Write));
@@ -468,11 +468,7 @@ fn a_shutdown_that_waits_for_a_write_after_the_peer_s_good_bye_ends_nothing() {
 
 #[test]
 fn a_flush_that_fails_after_the_peer_s_good_bye_is_a_failure() {
-    let contexts = Contexts::new();
-    let (left, right) = duplex();
-    let (client, server) = (client_ssl(&contexts.client), Ssl::new(&contexts.server).unwrap());
-    let (client, server) = shake_over(client, left, server, right);
-    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    let (mut client, mut server) = connected();
     server.shutdown().unwrap();
     assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
     client.channel_mut().on_flush.push_back(Fault::Fail(Io::StorageFull));

@@ -224,13 +224,19 @@ fn a_stream_has_no_descriptor_and_can_be_taken_away() {
     assert!(two.client.rbio().is_null() && two.client.wbio().is_null());
 }
 
-/// A server over a transport without room, whose write of this waits, and that has read since.
-fn held_write(data: &[u8]) -> Two {
+/// A server over a transport that takes little, until its client reads.
+fn without_room() -> Two {
     let ((left, mut right), client) = (common::duplex(), client_ssl(&client_context()));
     right.set_room(2000);
     let mut two = Two::over(client, left, Ssl::new(&server_context()).unwrap(), right);
     two.shake();
     two.drain();
+    two
+}
+
+/// A server [`without_room`], whose write of this waits, and that has read since.
+fn held_write(data: &[u8]) -> Two {
+    let mut two = without_room();
     assert_eq!(two.server.write(data).unwrap_err().want(), Some(Want::Write));
     assert_eq!(two.server.read(&mut [0; 1]).unwrap_err().want(), Some(Want::Read));
     two
@@ -283,11 +289,7 @@ fn a_write_that_finishes_through_a_filter_is_finished() {
 /// A buffer says how much it took, though what it passed on waits in libssl.
 #[test]
 fn a_filter_that_took_some_does_not_hide_a_write_that_waits() {
-    let ((left, mut right), client) = (common::duplex(), client_ssl(&client_context()));
-    right.set_room(2000);
-    let mut two = Two::over(client, left, Ssl::new(&server_context()).unwrap(), right);
-    two.shake();
-    two.drain();
+    let two = without_room();
     let bio = SslBio::from_ssl(two.server).map_err(|(error, _)| error).unwrap();
     let mut bio = bio.behind(Bio::buffer().unwrap()).unwrap();
     let part = (0..10).find_map(|_| bio.write(&[7; 3000]).ok().filter(|written| *written < 3000));
@@ -302,11 +304,7 @@ fn a_filter_that_took_some_does_not_hide_a_write_that_waits() {
 #[test]
 fn a_flush_of_an_empty_filter_finishes_no_write_that_waits() {
     for filter in [Bio::buffer, Bio::null_filter] {
-        let ((left, mut right), client) = (common::duplex(), client_ssl(&client_context()));
-        right.set_room(2000);
-        let mut two = Two::over(client, left, Ssl::new(&server_context()).unwrap(), right);
-        two.shake();
-        two.drain();
+        let two = without_room();
         let bio = SslBio::from_ssl(two.server).map_err(|(error, _)| error).unwrap();
         let mut bio = bio.behind(filter().unwrap()).unwrap();
         // Too much for a buffer, which passes it on.
