@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
 use common::identities::{Ca, named};
-use common::{Duplex, Made, Side, client_ssl, connected, duplex, identity, pki, shake};
+use common::{Duplex, Kept, Made, Side, client_ssl, connected, duplex, identity, pki, shake};
 use libssl::context::{
     CertificateDecision, ClientHello, ClientHelloDecision, ClientVerification, Identity, ServerNameDecision,
     ServerNameView, SslOptions, SslVerifyMode, TrustAnchors,
@@ -407,28 +407,6 @@ fn shake_with_change(
     (outcome.map(|()| server), client)
 }
 
-/// The session of a connection of these, which C's code would keep.
-struct Kept(*mut sys::SSL_SESSION);
-
-impl Kept {
-    fn of(ssl: &SslRef) -> Self {
-        // SAFETY: the object is live; the reference is this value's (get1).
-        Self(unsafe { openssl_sys_ext::SSL_get1_session(ssl.as_ptr()) })
-    }
-
-    fn offer(&self, ssl: &Ssl) {
-        // SAFETY: both are live; C takes a reference of its own.
-        assert_eq!(unsafe { sys::SSL_set_session(ssl.as_ptr(), self.0) }, 1);
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        // SAFETY: the value's reference.
-        unsafe { sys::SSL_SESSION_free(self.0) };
-    }
-}
-
 /// libssl compares only what sessions are said to belong to, which all objects of a context share.
 #[test]
 fn a_demand_made_on_one_object_is_not_met_by_a_session_of_another() {
@@ -553,7 +531,7 @@ fn lets_in_later(asked_first: bool) {
         assert_eq!(accepted.read(&mut [0]).unwrap_err().want(), Some(Want::Read));
     }
     assert!(accepted.peer_certificate().is_some(), "it is let in");
-    assert_eq!(Kept::of(&known).0, before.0, "a new ticket came");
+    assert_eq!(Kept::of(&known).as_ptr(), before.as_ptr(), "a new ticket came");
 }
 
 /// A connection that was resumed is no less one, and its session is others' too.

@@ -10,8 +10,8 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 
 use common::{
-    Duplex, Made, Side, client_builder, client_context, client_ssl, duplex, identity, pki, server_builder,
-    server_context, shake_over, unix_pair,
+    Duplex, Kept, Made, Side, client_builder, client_context, client_ssl, duplex, identity, pki,
+    server_builder, server_context, shake_over, unix_pair,
 };
 use libssl::bio::Existing;
 use libssl::context::{
@@ -226,28 +226,6 @@ fn judging(made: &Made, ca: &str, version: ProtocolVersion) -> SslContextBuilder
     builder
 }
 
-/// A session that a client keeps, as C code would.
-struct Session(*mut sys::SSL_SESSION);
-
-impl Session {
-    fn of(ssl: &Ssl) -> Self {
-        // SAFETY: the object is live; the reference is ours.
-        Self(unsafe { openssl_sys_ext::SSL_get1_session(ssl.as_ptr()) })
-    }
-
-    fn offer(&self, ssl: &Ssl) {
-        // SAFETY: both are live; C takes a reference of its own.
-        assert_eq!(unsafe { sys::SSL_set_session(ssl.as_ptr(), self.0) }, 1);
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        // SAFETY: the reference is ours.
-        unsafe { sys::SSL_SESSION_free(self.0) };
-    }
-}
-
 #[test]
 fn a_client_that_one_host_let_in_is_not_let_in_by_another_through_its_session() {
     let other_ca = common::identities::Ca::new("CA two");
@@ -281,7 +259,7 @@ fn a_client_that_one_host_let_in_is_not_let_in_by_another_through_its_session() 
         let (_, refused) = shake_as(named(&client, "other.example"), &front);
         assert!(matches!(refused.unwrap_err().kind(), ErrorKind::Verification(_)));
         let (connected, accepted) = shake_as(named(&client, "localhost"), &front);
-        let session = Session::of(&end(connected.unwrap(), accepted.unwrap()));
+        let session = Kept::of(&end(connected.unwrap(), accepted.unwrap()));
         let ssl = named(&client, "other.example");
         session.offer(&ssl);
 
@@ -310,7 +288,7 @@ fn a_client_that_offers_a_hosts_session_again_is_let_in_again() {
         let mut client = client_builder();
         client.use_identity(&identity(&pki().client)).unwrap();
         let client = client.build();
-        let mut session: Option<Session> = None;
+        let mut session: Option<Kept> = None;
         for _ in 0..3 {
             let ssl = client_ssl(&client);
             if let Some(session) = &session {
@@ -319,7 +297,7 @@ fn a_client_that_offers_a_hosts_session_again_is_let_in_again() {
             let (connected, accepted) = shake_as(ssl, &front);
             let accepted = accepted.unwrap();
             assert!(accepted.ssl().peer_certificate().is_some());
-            session = Some(Session::of(&end(connected.unwrap(), accepted)));
+            session = Some(Kept::of(&end(connected.unwrap(), accepted)));
         }
     }
 }
@@ -338,7 +316,7 @@ fn a_host_that_asks_for_no_certificate_resumes_after_a_switch() {
             .unwrap();
         let (front, client) = (front.build(), client_context());
         let (connected, accepted) = shake_as(client_ssl(&client), &front);
-        let session = Session::of(&end(connected.unwrap(), accepted.unwrap()));
+        let session = Kept::of(&end(connected.unwrap(), accepted.unwrap()));
         let ssl = client_ssl(&client);
         session.offer(&ssl);
 
@@ -436,7 +414,7 @@ fn a_host_that_knows_its_client_resumes() {
         client.use_identity(&identity(&pki().client)).unwrap();
         let client = client.build();
         let (connected, accepted) = shake_as(client_ssl(&client), &server);
-        let session = Session::of(&end(connected.unwrap(), accepted.unwrap()));
+        let session = Kept::of(&end(connected.unwrap(), accepted.unwrap()));
         let ssl = client_ssl(&client);
         session.offer(&ssl);
 

@@ -6,7 +6,7 @@ use libssl::{Alert, ErrorKind, Role, Ssl, SslContextBuilder, VerifyError};
 
 use crate::assert_queue_is_empty;
 use crate::common::{self, Made, client_ssl, duplex, identity, pki, shake_over};
-use crate::scene::Session;
+use crate::scene::first_session;
 use crate::support::{VERSIONS, Version, inner, read_all};
 
 fn pin(made: &Made) -> SpkiPin {
@@ -92,7 +92,7 @@ fn after_a_switch_by_name_the_second_context_s_pins_count() {
 fn a_resumed_session_was_pinned_when_it_was_made() {
     for version in VERSIONS {
         let (server, made_in) = (server(version, None).build(), client(version, Some(true)).build());
-        let session = Session::of_first(&made_in, &server);
+        let session = first_session(&made_in, &server);
         let resumed_in = client(version, Some(false)).build();
         let (left, right) = duplex();
         let ssl = client_ssl(&resumed_in);

@@ -6,10 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use libssl::context::ServerNameDecision;
 use libssl::{Connected, ErrorKind, HandshakeError, Role, Ssl, SslContext, SslContextBuilder, SslRef, Want};
 use openssl_sys as sys;
-use openssl_sys_ext as ext;
 
 use crate::callbacks::{Behaviour, Blast, Callback, Probe, name};
-use crate::common::{self, Duplex, Side, Turn, client_ssl, duplex};
+use crate::common::{self, Duplex, Kept, Side, Turn, client_ssl, duplex};
 use crate::rules::{Asked, Cell, Closure, End, Outcome};
 use crate::support::{assert_works, inner, read_all};
 
@@ -92,8 +91,7 @@ impl Scene {
     }
 
     fn objects(&self) -> (Ssl, Ssl) {
-        let session =
-            self.cell.setting.offers_session().then(|| Session::of_first(&self.client, &self.server));
+        let session = self.cell.setting.offers_session().then(|| first_session(&self.client, &self.server));
         let (mut client, mut server) = (client_ssl(&self.client), Ssl::new(&self.server).expect("SSL_new"));
         if let Some(session) = &session {
             session.offer(&client);
@@ -272,32 +270,13 @@ fn nothing() -> libssl::Error {
     libssl::x509::X509::from_der(b"").expect_err("no certificate")
 }
 
-/// A session, and one reference to it.
-pub struct Session(*mut sys::SSL_SESSION);
-
-impl Session {
-    /// That of a first handshake, in which all is accepted.
-    pub fn of_first(client: &SslContext, server: &SslContext) -> Self {
-        let (mut client, mut server) = common::connected(client, server);
-        server.write_all(b"x").expect("a write");
-        client.read_exact(&mut [0]).expect("a read, which takes the tickets");
-        // SAFETY: the object is live; get1 gives a reference of our own.
-        let session = Self(unsafe { ext::SSL_get1_session(client.ssl().as_ptr()) });
-        client.shutdown().expect("an end");
-        server.shutdown().expect("an end");
-        session
-    }
-
-    /// Lets a client offer it.
-    pub fn offer(&self, client: &Ssl) {
-        // SAFETY: object and session are live; C takes a reference of its own.
-        assert_eq!(unsafe { sys::SSL_set_session(client.as_ptr(), self.0) }, 1);
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        // SAFETY: the reference is ours, and freed once.
-        unsafe { sys::SSL_SESSION_free(self.0) };
-    }
+/// The session of a first handshake, in which all is accepted.
+pub fn first_session(client: &SslContext, server: &SslContext) -> Kept {
+    let (mut client, mut server) = common::connected(client, server);
+    server.write_all(b"x").expect("a write");
+    client.read_exact(&mut [0]).expect("a read, which takes the tickets");
+    let session = Kept::of(client.ssl());
+    client.shutdown().expect("an end");
+    server.shutdown().expect("an end");
+    session
 }

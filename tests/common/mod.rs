@@ -5,6 +5,7 @@
 
 pub mod duplex;
 pub mod identities;
+pub mod sessions;
 
 use std::net::{TcpListener, TcpStream};
 
@@ -16,6 +17,7 @@ use libssl::{
 
 pub use duplex::{Duplex, Fault, Random, duplex};
 pub use identities::{Made, Pki, pki};
+pub use sessions::Kept;
 
 /// What the crate calls an identity, of a certificate made here.
 pub fn identity(made: &Made) -> Identity {

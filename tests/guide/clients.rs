@@ -8,11 +8,11 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{self, Sender};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use libssl::ffi::SSL_CTX;
-use libssl::{Ssl, SslContext};
+use libssl::{Connected, Ssl, SslContext};
 
 use crate::common::{client_builder, identity, pki};
 use crate::{
@@ -152,6 +152,20 @@ fn each_client_of_the_guide_gets_the_same_from_the_same_peer() {
     }
 }
 
+/// A server of one client, which does this once it was asked; and its port.
+fn asked(then: impl FnOnce(Connected<TcpStream>) + Send + 'static) -> (u16, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = thread::spawn(move || {
+        let context = SslContext::server(&identity(&pki().localhost)).unwrap().build();
+        let tcp = listener.accept().unwrap().0;
+        let mut connected = Ssl::new(&context).unwrap().accept(tcp).unwrap();
+        connected.read_exact(&mut [0; 11]).unwrap();
+        then(connected);
+    });
+    (port, server)
+}
+
 #[test]
 fn a_whole_answer_is_not_lost_where_the_last_word_cannot_be_said() {
     let (_files, ca) = ca_file();
@@ -159,13 +173,7 @@ fn a_whole_answer_is_not_lost_where_the_last_word_cannot_be_said() {
     // The others have their sockets for themselves; transpiled.rs does what blocking.c does.
     for (name, fetch) in ways(&context, &ca).into_iter().filter(|(name, _)| name.ends_with(".rs")) {
         let (sender, began) = mpsc::channel::<Client>();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = thread::spawn(move || {
-            let context = SslContext::server(&identity(&pki().localhost)).unwrap().build();
-            let tcp = listener.accept().unwrap().0;
-            let mut connected = Ssl::new(&context).unwrap().accept(tcp).unwrap();
-            connected.read_exact(&mut [0; 11]).unwrap();
+        let (port, server) = asked(move |mut connected| {
             // Whatever the client writes from here on fails.
             let Client::Thread(_, client) = began.recv().unwrap() else { panic!("no socket of ours") };
             client.shutdown(Shutdown::Write).unwrap();
@@ -195,13 +203,7 @@ fn a_signal_ends_nobody_who_waits() {
     let goes_on = |name| !["blocking.c", "transpiled.rs", "mirror.rs"].contains(&name);
     for (name, fetch) in ways(&context, &ca).into_iter().filter(|(name, _)| goes_on(name)) {
         let (sender, began) = mpsc::channel::<Client>();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = thread::spawn(move || {
-            let context = SslContext::server(&identity(&pki().localhost)).unwrap().build();
-            let tcp = listener.accept().unwrap().0;
-            let mut connected = Ssl::new(&context).unwrap().accept(tcp).unwrap();
-            connected.read_exact(&mut [0; 11]).unwrap();
+        let (port, server) = asked(move |mut connected| {
             let client = began.recv().unwrap();
             for _ in 0..20 {
                 client.interrupt();
