@@ -5,7 +5,7 @@ use std::ptr;
 
 use openssl_sys_ext as ext;
 
-use super::call::Phase;
+use super::phase::Phase;
 use super::{ShutdownResult, SslRef};
 use crate::error::{Error, ErrorKind, SslError};
 use crate::ffi::{compat, strings};

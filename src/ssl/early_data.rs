@@ -7,8 +7,8 @@ use std::sync::Arc;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::call::Phase;
 use super::callbacks::closure;
+use super::phase::Phase;
 use super::resumption::Chosen;
 use super::state::State;
 use super::{Role, SslRef};

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::call::Phase;
+use super::phase::Phase;
 use super::resumption::Chosen;
 use super::state::State;
 use super::{Role, SslRef};

@@ -3,7 +3,7 @@
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::call::Phase;
+use super::phase::Phase;
 use super::state::State;
 use super::{Role, SslRef};
 use crate::error::{Error, SslError};

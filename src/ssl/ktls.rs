@@ -8,7 +8,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::SslRef;
-use super::call::Phase;
+use super::phase::Phase;
 use super::state::State;
 use crate::context::SslOptions;
 use crate::error::{self, Error, ErrorKind, SslError};

@@ -26,6 +26,7 @@ mod nid;
 mod object;
 mod options;
 mod peer;
+mod phase;
 mod post_handshake;
 mod randoms;
 mod renegotiation;
@@ -68,8 +69,9 @@ pub use states::HandshakeState;
 pub use status::StatusType;
 pub use tickets::SessionSecret;
 
-pub(crate) use call::{Phase, note_write};
+pub(crate) use call::note_write;
 pub(crate) use io::Modes;
+pub(crate) use phase::Phase;
 pub(crate) use status::{staple, staple_all};
 
 use crate::context::SslContextRef;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::call::Phase;
 use super::object::set_session;
+use super::phase::Phase;
 use super::state::State;
 use super::{Role, SslRef};
 use crate::error::Error;

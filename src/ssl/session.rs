@@ -8,8 +8,8 @@ use std::ptr;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use super::call::Phase;
 use super::guard::{changed, end};
+use super::phase::Phase;
 use super::resumption::Chosen;
 use super::state::State;
 use super::{Role, SslRef};

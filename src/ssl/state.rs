@@ -78,6 +78,7 @@ pub(crate) struct State {
     place: Mutex<Option<Place>>,
     /// A call of this crate's moves the handshake now.
     moves: AtomicBool,
+    /// C, or another owner, has the object too: it may be used there at any time between two calls here.
     held_elsewhere: AtomicBool,
     /// The handshake after which a write was begun that is suspended.
     writing_in: Mutex<Option<Vouched>>,
@@ -406,7 +407,6 @@ impl State {
         *lock(&self.place) = Some(place);
     }
 
-    /// Whether C, or another owner, has the object too: it may be used there at any time between two calls here.
     fn is_held_elsewhere(&self) -> bool {
         self.held_elsewhere.load(Ordering::Relaxed)
     }
