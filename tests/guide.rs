@@ -229,7 +229,9 @@ fn a_handshake_that_rust_cannot_finish_leaves_the_reason_in_the_queue() {
     let mut ssl = client_ssl(&builder.build());
     // SAFETY: the socket is open for as long as the object is.
     unsafe { ssl.set_fd(tcp.as_raw_fd()) }.unwrap();
-    assert_eq!(SslRef::connect(&mut ssl).unwrap_err().want(), Some(Want::Read));
+    // A peer that is fast has answered before the first read, and then it is the callback that suspends.
+    let first = SslRef::connect(&mut ssl).unwrap_err().want();
+    assert!(matches!(first, Some(Want::Read | Want::RetryVerify)), "{first:?}");
 
     // SAFETY: nobody else uses the object, whose BIO has this descriptor.
     let finished = unsafe { handover::finish_handshake(ssl.as_ptr(), tcp.as_raw_fd()) };
