@@ -221,7 +221,12 @@ impl<C: Channel> Connected<C> {
     }
 
     /// Finishes what `write` took. A suspension leaves it for the next time.
+    #[inline]
     fn finish_write(&mut self) -> Result<(), SslError> {
+        if self.pending.is_empty() { Ok(()) } else { self.finish_pending() }
+    }
+
+    fn finish_pending(&mut self) -> Result<(), SslError> {
         while let Some(rest) = self.pending.get(self.finished..).filter(|rest| !rest.is_empty()) {
             match self.link.ssl.write(rest) {
                 Ok(written) => self.finished += written,
@@ -242,12 +247,12 @@ impl<C: Channel> Connected<C> {
             return Err(self.suspend_or_fail(error));
         }
         let piece = data.get(..CHUNK).unwrap_or(data);
-        if self.link.ssl.keeps_write_buffer() {
+        let Some(outcome) = self.link.ssl.write_moving(piece) else {
             // C goes on reading from where the first call's bytes were: they must be ours.
             self.pending.extend_from_slice(piece);
             return self.send_kept();
-        }
-        match self.link.ssl.write(piece) {
+        };
+        match outcome {
             Ok(written) => Ok(written),
             Err(error) => match error.want() {
                 Some(want) => {
@@ -303,6 +308,7 @@ impl<C: Channel> Connected<C> {
     }
 
     /// A peer that does not read must not keep us from reading.
+    #[inline]
     fn finish_write_or_leave_it(&mut self) -> io::Result<()> {
         match self.finish_write() {
             Err(error) if error.want().is_none() => Err(error.into_error("SSL_write_ex").into()),

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use libssl::bio::{Channel, ReadAhead};
+use libssl::bio::{Channel, ReadAhead, Trusted};
 use libssl::context::{Identity, SslMode, TrustAnchors};
 use libssl::{Connected, HandshakeError, Ssl, SslContext};
 use openssl::ssl::{
@@ -73,6 +73,8 @@ impl Library for Ours {
     }
 
     fn shake_in_memory(&self, client: Wire, server: Wire) -> (impl Read + Write, impl Read + Write) {
+        // SAFETY: a wire copies bytes and does nothing else.
+        let (client, server) = unsafe { (Trusted::new(client), Trusted::new(server)) };
         self.shake_over(client, server)
     }
 

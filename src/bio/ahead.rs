@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::{fmt, ptr};
 
 use super::stream::{Carried, StreamHeld};
-use super::{Channel, sealed};
+use super::{Channel, sealed, trusted};
 use crate::error::{Error, ErrorKind};
 use crate::ssl::SslRef;
 
@@ -92,6 +92,10 @@ impl<S: Read + Write> Carried for ReadAhead<S> {
 
     fn buffer(&mut self) -> Result<Option<Buffer>, Error> {
         Buffer::new(self.capacity, &self.unread).map(Some)
+    }
+
+    fn is_trusted(&self) -> bool {
+        trusted::is_socket::<S>()
     }
 }
 

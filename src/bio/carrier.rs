@@ -20,12 +20,23 @@ use crate::ffi::compat::running_version;
 #[inline]
 pub(crate) unsafe fn may_carry(bio: *mut sys::BIO, call: &'static str) -> Result<bool, Error> {
     // SAFETY: live by this function's contract, and the call only reads it.
-    let kind = BioType(unsafe { ext::BIO_method_type(bio) });
-    if kind != BioType::CONNECT && !kind.is(BioType::FILTER) {
+    if unsafe { carries_at_once(bio) } {
         return Ok(true);
     }
     // SAFETY: by this function's contract.
     unsafe { look(bio, call) }
+}
+
+/// Whether nothing about a BIO needs looking after before it carries a connection.
+///
+/// # Safety
+///
+/// `bio` is live.
+#[inline]
+pub(crate) unsafe fn carries_at_once(bio: *mut sys::BIO) -> bool {
+    // SAFETY: live by this function's contract, and the call only reads it.
+    let kind = BioType(unsafe { ext::BIO_method_type(bio) });
+    kind != BioType::CONNECT && !kind.is(BioType::FILTER)
 }
 
 /// # Safety

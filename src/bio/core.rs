@@ -20,6 +20,8 @@ pub(super) struct Core {
     flush_due: bool,
     /// The stream panicked: nobody knows what state it is in.
     broken: bool,
+    /// The stream keeps the contract of `Trusted::new`.
+    trusted: bool,
 }
 
 /// The stream's own methods. Each takes a pointer to the core, with the whole state behind it, and touches all of the
@@ -52,8 +54,23 @@ pub(super) enum Direction {
 }
 
 impl Core {
-    pub(super) fn new(calls: &'static Calls, ahead: Option<Buffer>) -> Self {
-        Self { calls, failure: None, suspension: None, ahead, eof: false, flush_due: false, broken: false }
+    pub(super) fn new(calls: &'static Calls, ahead: Option<Buffer>, trusted: bool) -> Self {
+        Self {
+            calls,
+            failure: None,
+            suspension: None,
+            ahead,
+            eof: false,
+            flush_due: false,
+            broken: false,
+            trusted,
+        }
+    }
+
+    /// Whether the stream changes nothing but what it is asked to.
+    #[inline]
+    pub(super) fn is_trusted(&self) -> bool {
+        self.trusted
     }
 
     /// How the state that this core belongs to is freed.
@@ -87,8 +104,24 @@ impl Core {
     /// # Safety
     ///
     /// `this` is live and nobody else's, and `len` bytes at `out` are C's to be written.
+    #[inline]
     pub(super) unsafe fn read(this: NonNull<Self>, out: *mut u8, len: usize) -> Step {
         // SAFETY: live and ours; the calls below touch what lies behind the core only.
+        let core = unsafe { &mut *this.as_ptr() };
+        if !core.broken && !core.flush_due {
+            // SAFETY: by this function's contract.
+            return unsafe { Self::read_now(this, out, len) };
+        }
+        // SAFETY: as above.
+        unsafe { Self::read_after_flush(this, out, len) }
+    }
+
+    /// # Safety
+    ///
+    /// As [`read`](Self::read).
+    #[cold]
+    unsafe fn read_after_flush(this: NonNull<Self>, out: *mut u8, len: usize) -> Step {
+        // SAFETY: as in `read`.
         let core = unsafe { &mut *this.as_ptr() };
         if core.broken {
             return Step::Failed(0);
@@ -113,35 +146,21 @@ impl Core {
     /// # Safety
     ///
     /// As [`read`](Self::read).
+    #[inline]
     unsafe fn read_now(this: NonNull<Self>, out: *mut u8, len: usize) -> Step {
         // SAFETY: live and ours.
         let core = unsafe { &mut *this.as_ptr() };
         core.eof = false;
-        if let Some(mut ahead) = core.ahead.take() {
-            let step = if ahead.unread().is_empty() {
-                // SAFETY: as above; the buffer was moved out of the core for this call.
-                let outcome = unsafe { core.fill(this, ahead.room()) };
-                let step = core.settle(outcome, ahead.room().len(), Direction::Read);
-                if let Step::Moved(filled) = step {
-                    ahead.filled(filled);
-                }
-                step
-            } else {
-                Step::Moved(0)
-            };
-            let step = match step {
-                Step::Moved(_) => {
-                    // SAFETY: C's memory is not the buffer's.
-                    Step::Moved(unsafe { ahead.copy_to(out, len) })
-                }
-                step => step,
-            };
-            core.ahead = Some(ahead);
-            return step;
+        if core.ahead.is_some() {
+            // SAFETY: by this function's contract.
+            return unsafe { Self::read_ahead(this, out, len) };
         }
-        // SAFETY: C lends `len` bytes. A stream may look at them before it writes them, so they are initialised first.
+        // SAFETY: C lends `len` bytes. A stream may look at them before it writes them, so they are initialised first, but
+        // for one that promises not to.
         let out = unsafe {
-            ptr::write_bytes(out, 0, len);
+            if !core.trusted {
+                ptr::write_bytes(out, 0, len);
+            }
             bytes::lend_mut(out, len)
         };
         // SAFETY: as above.
@@ -151,7 +170,32 @@ impl Core {
 
     /// # Safety
     ///
+    /// As [`read`](Self::read), of a core that reads ahead.
+    unsafe fn read_ahead(this: NonNull<Self>, out: *mut u8, len: usize) -> Step {
+        // SAFETY: live and ours.
+        let core = unsafe { &mut *this.as_ptr() };
+        if !core.has_read_ahead() {
+            let Some(mut ahead) = core.ahead.take() else { return Step::End };
+            let most = ahead.room().len();
+            // SAFETY: as above; the buffer was moved out of the core for this call.
+            let outcome = unsafe { core.fill(this, ahead.room()) };
+            let step = core.settle(outcome, most, Direction::Read);
+            if let Step::Moved(filled) = step {
+                ahead.filled(filled);
+            }
+            core.ahead = Some(ahead);
+            if !matches!(step, Step::Moved(_)) {
+                return step;
+            }
+        }
+        // SAFETY: C's memory is not the buffer's.
+        core.ahead.as_mut().map_or(Step::End, |ahead| Step::Moved(unsafe { ahead.copy_to(out, len) }))
+    }
+
+    /// # Safety
+    ///
     /// `this` is live and nobody else's.
+    #[inline]
     pub(super) unsafe fn write(this: NonNull<Self>, data: &[u8]) -> Step {
         // SAFETY: as in `read`.
         let core = unsafe { &mut *this.as_ptr() };
@@ -160,7 +204,7 @@ impl Core {
         }
         // SAFETY: as in `read`.
         let write = || unsafe { (core.calls.write)(this, data) };
-        let outcome = user(|| match uninterrupted(write) {
+        let outcome = core.ask(|| match uninterrupted(write) {
             Ok(0) => Err(io::ErrorKind::WriteZero.into()),
             outcome => outcome,
         });
@@ -209,19 +253,40 @@ impl Core {
     /// `this` is live and nobody else's but this core's.
     unsafe fn flush(&self, this: NonNull<Self>) -> Option<io::Result<usize>> {
         // SAFETY: by this function's contract; see `Calls`.
-        user(|| uninterrupted(|| unsafe { (self.calls.flush)(this) }).map(|()| 0))
+        self.ask(|| uninterrupted(|| unsafe { (self.calls.flush)(this) }).map(|()| 0))
     }
 
     /// # Safety
     ///
     /// `this` is live and nobody else's but this core's.
+    #[inline]
     unsafe fn fill(&self, this: NonNull<Self>, room: &mut [u8]) -> Option<io::Result<usize>> {
         // SAFETY: by this function's contract; see `Calls`.
-        user(|| uninterrupted(|| unsafe { (self.calls.read)(this, room) }))
+        self.ask(|| uninterrupted(|| unsafe { (self.calls.read)(this, room) }))
+    }
+
+    /// Runs a method of the stream beneath C frames. `None` says that it panicked.
+    #[inline]
+    fn ask<T>(&self, method: impl FnOnce() -> T) -> Option<T> {
+        if self.trusted { panics::contain(method) } else { watched(method) }
     }
 
     /// Judges what the stream answered, before anything believes it, and keeps its error.
+    #[inline]
     fn settle(&mut self, outcome: Option<io::Result<usize>>, most: usize, direction: Direction) -> Step {
+        match outcome {
+            Some(Ok(moved @ 1..)) if moved <= most => Step::Moved(moved),
+            outcome => self.settle_others(outcome, most, direction),
+        }
+    }
+
+    #[inline(never)]
+    fn settle_others(
+        &mut self,
+        outcome: Option<io::Result<usize>>,
+        most: usize,
+        direction: Direction,
+    ) -> Step {
         let error = match outcome {
             None => {
                 self.broken = true;
@@ -239,8 +304,7 @@ impl Core {
         };
         let errno = error.raw_os_error().unwrap_or_default();
         if suspends(&error) {
-            let earlier = self.suspension.replace(Kept { call: panics::current_call(), error });
-            user(|| drop(earlier));
+            discard(self.suspension.replace(Kept { call: panics::current_call(), error }));
             return Step::Wants(direction, errno);
         }
         self.keep_failure(error);
@@ -252,10 +316,9 @@ impl Core {
     pub(super) fn keep_failure(&mut self, error: io::Error) {
         let call = panics::current_call();
         if call.is_none() || self.failure.as_ref().is_none_or(|kept| kept.call != call) {
-            let earlier = self.failure.replace(Kept { call, error });
-            user(|| drop(earlier));
+            discard(self.failure.replace(Kept { call, error }));
         } else {
-            user(|| drop(error));
+            discard(Some(Kept { call, error }));
         }
     }
 }
@@ -270,11 +333,18 @@ pub(crate) fn suspends(error: &io::Error) -> bool {
     }
 }
 
-/// Runs a method of the stream beneath C frames. `None` says that it panicked.
+/// Drops an error beneath C frames. What is in it may be the user's.
+fn discard(kept: Option<Kept>) {
+    if let Some(Kept { error, .. }) = kept.filter(|kept| kept.error.get_ref().is_some()) {
+        watched(|| drop(error));
+    }
+}
+
+/// Runs code of the user's beneath C frames. `None` says that it panicked.
 ///
-/// The stream may use OpenSSL itself, and be a TLS connection even. libssl reads the error queue after this, so what
+/// A stream may use OpenSSL itself, and be a TLS connection even. libssl reads the error queue after this, so what
 /// stood there before stands there again, and nothing else.
-fn user<T>(method: impl FnOnce() -> T) -> Option<T> {
+fn watched<T>(method: impl FnOnce() -> T) -> Option<T> {
     let before = if error::is_empty() { None } else { Some(ErrorStack::drain()) };
     let result = panics::contain(method);
     error::clear();
@@ -284,6 +354,7 @@ fn user<T>(method: impl FnOnce() -> T) -> Option<T> {
     result
 }
 
+#[inline]
 fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {

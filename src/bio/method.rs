@@ -120,12 +120,14 @@ unsafe fn core_of(bio: *mut sys::BIO) -> Option<NonNull<Core>> {
     NonNull::new(unsafe { sys::BIO_get_data(bio) }.cast())
 }
 
-/// Tells C how a step went: the return value, the retry flags, and `errno`, which only a failure changes.
+/// Tells C how a step went: the return value, the retry flags, and `errno`, which only a failure changes. A stream may have
+/// changed what it was before.
 ///
 /// # Safety
 ///
 /// `bio` is live and of our method.
-unsafe fn report(bio: *mut sys::BIO, step: &Step, errno_before: c_int) -> c_int {
+#[inline]
+unsafe fn report(bio: *mut sys::BIO, step: &Step, errno_before: Option<c_int>) -> c_int {
     let (ret, errno) = match *step {
         Step::Moved(moved) => (c_int::try_from(moved).unwrap_or(-1), errno_before),
         Step::End => (0, errno_before),
@@ -136,16 +138,28 @@ unsafe fn report(bio: *mut sys::BIO, step: &Step, errno_before: c_int) -> c_int 
             };
             // SAFETY: live, by this function's contract.
             unsafe { set(bio) };
-            (-1, errno)
+            (-1, Some(errno))
         }
-        Step::Failed(errno) => (-1, errno),
+        Step::Failed(errno) => (-1, Some(errno)),
     };
-    errno::set(errno);
+    if let Some(errno) = errno {
+        errno::set(errno);
+    }
     ret
 }
 
+/// `errno` as it was before a call of the stream's, where the stream may change it.
+///
+/// # Safety
+///
+/// `core` is live, and nobody else uses it.
+#[inline]
+unsafe fn errno_before(core: NonNull<Core>) -> Option<c_int> {
+    // SAFETY: by this function's contract.
+    (!unsafe { core.as_ref() }.is_trusted()).then(errno::get)
+}
+
 unsafe extern "C" fn bio_read(bio: *mut sys::BIO, out: *mut c_char, len: c_int) -> c_int {
-    let errno = errno::get();
     // SAFETY: C calls this with a live BIO of our method.
     let core = unsafe {
         sys::BIO_clear_retry_flags(bio);
@@ -156,11 +170,13 @@ unsafe extern "C" fn bio_read(bio: *mut sys::BIO, out: *mut c_char, len: c_int) 
         return 0;
     }
     // SAFETY: nobody uses the stream while C uses the BIO: it is lent only where the object is. C lends the memory.
-    unsafe { report(bio, &Core::read(core, out.cast(), len), errno) }
+    unsafe {
+        let errno = errno_before(core);
+        report(bio, &Core::read(core, out.cast(), len), errno)
+    }
 }
 
 unsafe extern "C" fn bio_write(bio: *mut sys::BIO, data: *const c_char, len: c_int) -> c_int {
-    let errno = errno::get();
     // SAFETY: C calls this with a live BIO of our method.
     let core = unsafe {
         sys::BIO_clear_retry_flags(bio);
@@ -173,7 +189,10 @@ unsafe extern "C" fn bio_write(bio: *mut sys::BIO, data: *const c_char, len: c_i
         return 0;
     }
     // SAFETY: as in `bio_read`.
-    unsafe { report(bio, &Core::write(core, data), errno) }
+    unsafe {
+        let errno = errno_before(core);
+        report(bio, &Core::write(core, data), errno)
+    }
 }
 
 /// libssl asks questions between a read that must wait and SSL_get_error, which reads the retry flags: so no command

@@ -3,6 +3,7 @@
 //! | channel | what it is | reading ahead |
 //! |---|---|---|
 //! | any [`Read`](std::io::Read) + [`Write`](std::io::Write), owned or `&mut` | a BIO over Rust | no |
+//! | [`Trusted`] | the same, for a stream that needs no watching; [`TcpStream`](std::net::TcpStream) needs none by itself | no |
 //! | [`ReadAhead`] | the same, with a buffer for what libssl did not ask for yet | yes |
 //! | [`Socket`] | OpenSSL's own socket BIO: kernel TLS and sendfile work | no |
 //! | [`Pair`] | a BIO pair, no I/O: bytes go in, bytes come out | the pair's buffer |
@@ -63,6 +64,7 @@ mod ssl_settings;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod trusted;
 
 pub use ahead::ReadAhead;
 pub use connect::{IpFamily, SocketFlags};
@@ -78,8 +80,9 @@ pub use pair::{Pair, PairMut};
 pub use sock::{sock_error, sock_non_fatal_error, sock_should_retry, socket_wait};
 pub use socket::Socket;
 pub use ssl::{SslBio, SslBioRef};
+pub use trusted::Trusted;
 
-pub(crate) use carrier::{forget_refused, may_carry};
+pub(crate) use carrier::{carries_at_once, forget_refused, may_carry};
 pub(crate) use core::suspends;
 pub(crate) use descriptor::disown_lost_socket;
 pub(crate) use stream::{has_transport_error, set_stream, take_suspension, take_transport_error};

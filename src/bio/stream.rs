@@ -11,7 +11,7 @@ use openssl_sys as sys;
 use super::ahead::Buffer;
 use super::core::{Calls, Core};
 use super::handle::Bio;
-use super::{Channel, attach, method, sealed};
+use super::{Channel, attach, method, sealed, trusted};
 use crate::error::Error;
 use crate::ffi::panics;
 use crate::ssl::SslRef;
@@ -23,6 +23,9 @@ pub trait Carried {
     fn stream(&mut self) -> &mut Self::Stream;
 
     fn buffer(&mut self) -> Result<Option<Buffer>, Error>;
+
+    /// Whether its stream keeps the contract of [`Trusted::new`](super::Trusted::new).
+    fn is_trusted(&self) -> bool;
 }
 
 impl<S: Read + Write> Carried for S {
@@ -34,6 +37,10 @@ impl<S: Read + Write> Carried for S {
 
     fn buffer(&mut self) -> Result<Option<Buffer>, Error> {
         Ok(None)
+    }
+
+    fn is_trusted(&self) -> bool {
+        trusted::is_socket::<S>()
     }
 }
 
@@ -48,7 +55,8 @@ impl<T: Carried> State<T> {
     const CALLS: Calls = Calls { read: Self::read, write: Self::write, flush: Self::flush, free: Self::free };
 
     fn new(channel: T, ahead: Option<Buffer>) -> NonNull<Self> {
-        let state = Box::new(Self { core: Core::new(&Self::CALLS, ahead), channel });
+        let core = Core::new(&Self::CALLS, ahead, channel.is_trusted());
+        let state = Box::new(Self { core, channel });
         NonNull::from(Box::leak(state))
     }
 

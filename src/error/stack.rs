@@ -7,7 +7,7 @@ use std::{fmt, iter, ptr};
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
-use crate::ffi::strings;
+use crate::ffi::{compat, strings};
 
 /// What a call left in this thread's error queue.
 ///
@@ -272,6 +272,14 @@ pub(crate) fn raise(library: c_int, reason: c_int, call: &str, text: &str) {
 pub(crate) fn is_empty() -> bool {
     // SAFETY: reads this thread's queue.
     unsafe { ext::ERR_peek_error() == 0 }
+}
+
+/// Whether an answer of SSL_get_error's says that the queue is empty. In 3.x it calls nothing a suspension, or the end, while
+/// there is an entry.
+#[inline]
+pub(crate) fn is_known_empty(code: c_int) -> bool {
+    !matches!(code, sys::SSL_ERROR_SSL | sys::SSL_ERROR_SYSCALL | sys::SSL_ERROR_NONE)
+        && compat::running_version() < 0x4000_0000
 }
 
 /// Empties this thread's queue.

@@ -54,6 +54,7 @@ macro_rules! carrier {
                 unsafe { ext::$new(0, ptr::null_mut(), None, dup, free) }
             }
 
+            #[inline]
             unsafe fn get(object: *const Self, index: c_int) -> *mut c_void {
                 // SAFETY: by the trait's contract.
                 unsafe { $get(object, index) }
@@ -148,6 +149,7 @@ impl<C: Carrier, T: Send + 'static> LazyIndex<C, T> {
     }
 
     /// The index, if there is one yet: without one no object has a value.
+    #[inline]
     pub(crate) fn present(&self) -> Option<&Index<C, T>> {
         self.index.get()
     }

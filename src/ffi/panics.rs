@@ -36,6 +36,7 @@ const RANGE: u32 = 40;
 ///
 /// The first payload of the innermost frame is kept, later ones are dropped. Without a frame of ours (C called
 /// OpenSSL itself) there is nobody to hand it to, and it is dropped too.
+#[inline]
 pub(crate) fn contain<T>(user: impl FnOnce() -> T) -> Option<T> {
     match panic::catch_unwind(AssertUnwindSafe(user)) {
         Ok(value) => Some(value),
@@ -120,6 +121,7 @@ fn first_number() -> u64 {
     THREADS.fetch_add(1, Ordering::Relaxed) << RANGE
 }
 
+#[cold]
 fn keep_first(payload: Payload) {
     let innermost = CALLS.try_with(|calls| calls.innermost.get()).unwrap_or_default();
     let Some(frame) = innermost else { return drop_payload(payload) };

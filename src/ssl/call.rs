@@ -5,6 +5,7 @@ use std::ffi::c_int;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::io::ENABLE_KTLS;
 use super::ktls::is_of_the_file;
 use super::phase::Phase;
 use super::state::State;
@@ -32,17 +33,57 @@ impl SslRef {
         phase: Phase,
         call: impl FnOnce(*mut sys::SSL) -> c_int,
     ) -> Result<c_int, SslError> {
+        if phase.is_plain() && self.is_settled() {
+            return self.call_settled(name, phase, call);
+        }
         if phase.writes() {
             self.keep_write_buffer();
         }
         // SAFETY: the object is live and has both BIOs, without which 3.x would read NULL here. They are nobody else's.
-        self.call_judged(name, phase, call, |ssl, ret| unsafe {
-            let code = sys::SSL_get_error(ssl, ret);
-            if !error::is_empty() {
-                bios(ssl).into_iter().for_each(|bio| bio::disown_lost_socket(bio));
+        self.call_judged(name, phase, call, |ssl, ret| unsafe { judge(ssl, ret) })
+    }
+
+    /// As [`call`](Self::call), of an object that [is settled](Self::is_settled).
+    #[inline]
+    pub(super) fn call_settled(
+        &mut self,
+        name: &'static str,
+        phase: Phase,
+        call: impl FnOnce(*mut sys::SSL) -> c_int,
+    ) -> Result<c_int, SslError> {
+        // SAFETY: the object is live and has both BIOs, which are nobody else's.
+        let outcome = self.enter(phase, call, |ssl, ret| unsafe { judge(ssl, ret) });
+        if outcome.ret > 0 {
+            // What a call that succeeds may leave in the queue, the next one clears away.
+            return Ok(outcome.ret);
+        }
+        let waits = phase == Phase::Data && outcome.code == sys::SSL_ERROR_WANT_READ;
+        if waits && error::is_known_empty(outcome.code) {
+            return Err(SslError::new(ErrorCode::Want(Want::Read), outcome.ret, outcome.errno, None));
+        }
+        Err(self.failure(name, phase, &outcome))
+    }
+
+    /// Whether a call that moves data needs nothing looked after, before it or after it, but the queue: the handshake is over,
+    /// was vouched for if need be, and cannot come again; C has no part in the object; no write is suspended.
+    #[inline]
+    pub(super) fn is_settled(&self) -> bool {
+        let ssl = self.as_ptr();
+        // SAFETY: the object is live, and the calls only read it, and its BIOs (get0).
+        unsafe {
+            let Some(state) = State::of(ssl) else { return false };
+            if !state.is_settled()
+                || ext::SSL_in_before(ssl) != 0
+                || ext::SSL_get_options(ssl) & ENABLE_KTLS != 0
+            {
+                return false;
             }
-            code
-        })
+            if state.judges_apart() && ext::SSL_is_server(ssl) == 1 {
+                return false;
+            }
+            let [rbio, wbio] = bios(ssl);
+            !rbio.is_null() && rbio == wbio && bio::carries_at_once(rbio)
+        }
     }
 
     /// As [`call`](Self::call), for a call that reaches the object through something else: `judge` says what
@@ -64,27 +105,9 @@ impl SslRef {
             }
         };
         set_moves(true);
-        error::clear();
-        errno::set(0);
-        let first_failure = if phase == Phase::Shutdown { -1 } else { 0 };
-        let outcome = panics::enter(
-            || {
-                let ret = call(ssl);
-                let errno = errno::get();
-                let code = if ret > first_failure { 0 } else { judge(ssl, ret) };
-                Outcome { ret, code, errno }
-            },
-            || {
-                error::clear();
-                // SAFETY: the object is live.
-                if let Some(state) = unsafe { State::of(ssl) } {
-                    state.set_moves(false);
-                    state.poison(None);
-                }
-            },
-        );
+        let outcome = self.enter(phase, call, judge);
         set_moves(false);
-        if outcome.ret > first_failure {
+        if outcome.ret > phase.first_failure() {
             error::clear();
             if writing && matches!(phase, Phase::Write | Phase::EarlyWrite) {
                 // SAFETY: the object is live.
@@ -106,6 +129,35 @@ impl SslRef {
             return Ok(outcome.ret);
         }
         Err(self.failure(name, phase, &outcome))
+    }
+
+    /// The call, with an empty queue before it, and what C says of it.
+    #[inline]
+    fn enter(
+        &mut self,
+        phase: Phase,
+        call: impl FnOnce(*mut sys::SSL) -> c_int,
+        judge: impl FnOnce(*mut sys::SSL, c_int) -> c_int,
+    ) -> Outcome {
+        let ssl = self.as_ptr();
+        error::clear();
+        errno::set(0);
+        panics::enter(
+            || {
+                let ret = call(ssl);
+                let errno = errno::get();
+                let code = if ret > phase.first_failure() { 0 } else { judge(ssl, ret) };
+                Outcome { ret, code, errno }
+            },
+            || {
+                error::clear();
+                // SAFETY: the object is live.
+                if let Some(state) = unsafe { State::of(ssl) } {
+                    state.set_moves(false);
+                    state.poison(None);
+                }
+            },
+        )
     }
 
     /// What a call that begins a handshake looks after before it reaches C.
@@ -227,7 +279,8 @@ impl SslRef {
             && unsafe { ext::SSL_in_init(self.as_ptr()) } == 0
             && (outcome.errno != 0 || bio::has_transport_error(self));
         let code = if unsent { ErrorCode::Syscall } else { code };
-        if (suspended || (code == ErrorCode::ZeroReturn && !phase.shakes_hands())) && error::is_empty() {
+        let is_empty = error::is_known_empty(outcome.code) || error::is_empty();
+        if (suspended || (code == ErrorCode::ZeroReturn && !phase.shakes_hands())) && is_empty {
             return SslError::new(code, outcome.ret, outcome.errno, None);
         }
         self.diagnose(name, phase, outcome, code)
@@ -394,6 +447,23 @@ fn refuse_early(state: &State, ssl: *mut sys::SSL, name: &'static str) -> Result
 
 /// After a call on a filter before an object, which may have written to it or not: notes whether libssl holds a write.
 ///
+/// What SSL_get_error says of a return value that is no success.
+///
+/// # Safety
+///
+/// `ssl` is live, with both BIOs, which nobody else uses.
+#[inline]
+unsafe fn judge(ssl: *mut sys::SSL, ret: c_int) -> c_int {
+    // SAFETY: by this function's contract.
+    unsafe {
+        let code = sys::SSL_get_error(ssl, ret);
+        if !error::is_known_empty(code) && !error::is_empty() {
+            bios(ssl).into_iter().for_each(|bio| bio::disown_lost_socket(bio));
+        }
+        code
+    }
+}
+
 /// # Safety
 ///
 /// `ssl` is live.
@@ -411,6 +481,7 @@ pub(crate) unsafe fn note_write(ssl: *mut sys::SSL, written: bool) {
 /// # Safety
 ///
 /// `ssl` is live.
+#[inline]
 unsafe fn bios(ssl: *mut sys::SSL) -> [*mut sys::BIO; 2] {
     // SAFETY: by this function's contract; get0.
     unsafe { [sys::SSL_get_rbio(ssl), sys::SSL_get_wbio(ssl)] }

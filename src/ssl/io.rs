@@ -1,6 +1,7 @@
 //! Reading, writing and shutting down, as C does it.
 
-use std::ffi::{c_int, c_long};
+use std::ffi::{c_int, c_long, c_void};
+use std::mem::MaybeUninit;
 
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
@@ -50,30 +51,17 @@ impl SslRef {
     #[doc(alias = "SSL_read")]
     #[inline]
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize, SslError> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        let mut read = 0;
-        self.call("SSL_read_ex", Phase::Data, |ssl| {
-            // SAFETY: the object is live; C writes at most `len` bytes to the buffer and their number to `read`.
-            unsafe { sys::SSL_read_ex(ssl, buf.as_mut_ptr().cast(), buf.len(), &raw mut read) }
-        })?;
-        Ok(read.min(buf.len()))
+        // SAFETY: memory that is initialised need not be.
+        self.read_with("SSL_read_ex", sys::SSL_read_ex, unsafe {
+            &mut *(&raw mut *buf as *mut [MaybeUninit<u8>])
+        })
     }
 
     /// Reads as [`read`](Self::read) does, into memory that need not be initialised: so many bytes of it are, afterwards.
     #[cfg(feature = "tokio")]
     #[inline]
-    pub(crate) fn read_uninit(&mut self, buf: &mut [std::mem::MaybeUninit<u8>]) -> Result<usize, SslError> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        let mut read = 0;
-        self.call("SSL_read_ex", Phase::Data, |ssl| {
-            // SAFETY: as in `read`; C never reads the buffer.
-            unsafe { sys::SSL_read_ex(ssl, buf.as_mut_ptr().cast(), buf.len(), &raw mut read) }
-        })?;
-        Ok(read.min(buf.len()))
+    pub(crate) fn read_uninit(&mut self, buf: &mut [MaybeUninit<u8>]) -> Result<usize, SslError> {
+        self.read_with("SSL_read_ex", sys::SSL_read_ex, buf)
     }
 
     /// Reads as [`read`](Self::read) does, and leaves the bytes for the next read.
@@ -86,13 +74,28 @@ impl SslRef {
     #[doc(alias = "SSL_peek_ex")]
     #[doc(alias = "SSL_peek")]
     pub fn peek(&mut self, buf: &mut [u8]) -> Result<usize, SslError> {
+        // SAFETY: as in `read`.
+        self.read_with("SSL_peek_ex", sys::SSL_peek_ex, unsafe {
+            &mut *(&raw mut *buf as *mut [MaybeUninit<u8>])
+        })
+    }
+
+    /// Reads into memory that need not be initialised with one of C's functions that do, none of which looks at it. Those that
+    /// are called here write only bytes that they have.
+    #[inline]
+    fn read_with(
+        &mut self,
+        name: &'static str,
+        function: unsafe extern "C" fn(*mut sys::SSL, *mut c_void, usize, *mut usize) -> c_int,
+        buf: &mut [MaybeUninit<u8>],
+    ) -> Result<usize, SslError> {
         if buf.is_empty() {
             return Ok(0);
         }
         let mut read = 0;
-        self.call("SSL_peek_ex", Phase::Data, |ssl| {
-            // SAFETY: as in `read`.
-            unsafe { sys::SSL_peek_ex(ssl, buf.as_mut_ptr().cast(), buf.len(), &raw mut read) }
+        self.call(name, Phase::Data, |ssl| {
+            // SAFETY: the object is live; C writes at most `len` bytes to the buffer and their number to `read`.
+            unsafe { function(ssl, buf.as_mut_ptr().cast(), buf.len(), &raw mut read) }
         })?;
         Ok(read.min(buf.len()))
     }
@@ -116,12 +119,23 @@ impl SslRef {
             return Ok(0);
         }
         let mut written = 0;
-        self.call("SSL_write_ex", Phase::Write, |ssl| {
-            // SAFETY: the object is live; C reads at most `len` bytes of the buffer. A record it could not send yet
-            // it keeps in a buffer of its own, and only compares the address of ours (but see kTLS in `Connected`).
-            unsafe { sys::SSL_write_ex(ssl, buf.as_ptr().cast(), buf.len(), &raw mut written) }
-        })?;
+        // SAFETY: the object is live.
+        self.call("SSL_write_ex", Phase::Write, |ssl| unsafe { write(ssl, buf, &mut written) })?;
         Ok(written.min(buf.len()))
+    }
+
+    /// As [`write`](Self::write), of a buffer that may go away while the write is suspended. `None`, and nothing was done, where
+    /// C [goes on reading from it](Self::keeps_write_buffer).
+    #[inline]
+    pub(crate) fn write_moving(&mut self, buf: &[u8]) -> Option<Result<usize, SslError>> {
+        if buf.is_empty() || !self.is_settled() {
+            return (!self.keeps_write_buffer()).then(|| self.write(buf));
+        }
+        let mut written = 0;
+        // SAFETY: the object is live.
+        let outcome =
+            self.call_settled("SSL_write_ex", Phase::Write, |ssl| unsafe { write(ssl, buf, &mut written) });
+        Some(outcome.map(|_| written.min(buf.len())))
     }
 
     /// Sends close_notify, or waits for the peer's once it was sent.
@@ -242,7 +256,18 @@ impl SslRef {
     }
 }
 
-const ENABLE_KTLS: u64 = 1 << 3;
+/// # Safety
+///
+/// `ssl` is live and nobody else uses it.
+#[inline]
+unsafe fn write(ssl: *mut sys::SSL, buf: &[u8], written: &mut usize) -> c_int {
+    // SAFETY: by this function's contract; C reads at most `len` bytes of the buffer. A record it could not send yet it keeps
+    // in a buffer of its own, and only compares the address of ours (but see kTLS in `Connected`).
+    unsafe { sys::SSL_write_ex(ssl, buf.as_ptr().cast(), buf.len(), written) }
+}
+
+/// `SSL_OP_ENABLE_KTLS`.
+pub(super) const ENABLE_KTLS: u64 = 1 << 3;
 
 /// Modes of an object.
 #[derive(Clone, Copy)]

@@ -1,5 +1,7 @@
 //! What kinds of calls there are.
 
+use std::ffi::c_int;
+
 use super::Role;
 
 /// What kind of call it is: a close_notify ends a handshake, but only the reading half of a connection.
@@ -24,6 +26,18 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
+    /// Whether it is a read or a write, and nothing else.
+    #[inline]
+    pub(super) fn is_plain(self) -> bool {
+        matches!(self, Self::Data | Self::Write)
+    }
+
+    /// The greatest return value that is no success.
+    #[inline]
+    pub(super) fn first_failure(self) -> c_int {
+        if self == Self::Shutdown { -1 } else { 0 }
+    }
+
     /// Whether application data moves.
     #[inline]
     pub(crate) fn moves_data(self) -> bool {

@@ -1,8 +1,9 @@
 //! What this crate knows about one SSL object, kept in the object's ex_data, for objects that C made too.
 
+mod flags;
 mod session;
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openssl_sys as sys;
@@ -13,6 +14,7 @@ use super::guard::{Place, Pledge, Vouched};
 use crate::context::{Callbacks, SslContext, SslContextRef};
 use crate::error::{Error, ErrorKind, ErrorStack, OcspRefusal, VerifyFailure};
 use crate::ffi::ex_data::Slot;
+use flags::{Flag, Flags};
 use session::Began;
 
 static SLOT: Slot<sys::SSL, State> = Slot::new();
@@ -29,68 +31,25 @@ pub enum Role {
 /// One per object. All of it is shared-safe: a callback reads it while the caller holds the object.
 #[derive(Default)]
 pub(crate) struct State {
-    /// Made by `Ssl::new`, so that its drop may mark the session as well ended.
-    ours: AtomicBool,
-    /// It has owners besides, who may still use it when one of them drops it.
-    shared: AtomicBool,
+    flags: Flags,
     role: AtomicU8,
-    poisoned: AtomicBool,
     story: Mutex<Option<Error>>,
     /// Why the connection failed under a filter that had bytes to give all the same.
     missed: Mutex<Option<ErrorStack>>,
     refusal: Mutex<Option<VerifyFailure>>,
-    /// A verify callback accepted what OpenSSL refused of the chain that is being verified.
-    overruled: AtomicBool,
     /// Why the peer's stapled OCSP response was refused.
     ocsp_refusal: Mutex<Option<OcspRefusal>>,
-    /// The caller said that any name will do.
-    any_name: AtomicBool,
-    /// The last call waits for a connection that its BIO makes, and did not reach libssl.
-    connects: AtomicBool,
-    /// A write was suspended, and libssl holds what it was given.
-    writing: AtomicBool,
-    /// Its peer is judged otherwise than the context says: what it lets in, others of the context may not.
-    judges_apart: AtomicBool,
-    /// What it judges by was changed in the middle of a renegotiation.
-    demands_changed: AtomicBool,
-    /// The caller named what its sessions belong to.
-    names_sessions: AtomicBool,
-    /// The session of the first handshake belongs to this object alone; and so do those to come.
-    named_apart: AtomicBool,
-    names_apart: AtomicBool,
-    /// The kernel may encrypt for the connection, though the option for it was cleared.
-    ktls: AtomicBool,
-    /// The kernel encrypts for the connection, or did over a BIO that it had.
-    had_ktls: AtomicBool,
-    /// A handshake has begun on the object, whatever became of it.
-    used: AtomicBool,
-    /// The handshake that was finished verified what the context demands.
-    vouched: AtomicBool,
     vouched_for: Mutex<Option<Vouched>>,
-    /// C may have used the object since: the handshake that was vouched for may not be the last one.
-    crossed: AtomicBool,
     /// How many renegotiations there were when the last handshake was vouched for, if there can be more.
     renegotiations: AtomicU32,
-    /// Early data is being read, and its end has not come.
-    reads_early: AtomicBool,
     pledge: Mutex<Option<Pledge>>,
     /// Where the handshake was suspended.
     place: Mutex<Option<Place>>,
-    /// A call of this crate's moves the handshake now.
-    moves: AtomicBool,
-    /// C, or another owner, has the object too: it may be used there at any time between two calls here.
-    held_elsewhere: AtomicBool,
     /// The handshake after which a write was begun that is suspended.
     writing_in: Mutex<Option<Vouched>>,
-    /// C has a part in the handshake that this was noted for.
-    late: AtomicBool,
-    /// The verify parameters were lent for writing since that was noted.
-    lent: AtomicBool,
-    /// The session that was offered is C's: nobody here knows what it was verified by.
-    session_theirs: AtomicBool,
     /// How the session that is to be offered came here, as a number.
     chosen: AtomicU8,
-    /// The client's handshake that began last here.
+    /// The client's handshake that began last here, and whether it has not ended.
     began: Mutex<Option<Began>>,
     /// The session that a server took out of a ticket: its address, to compare.
     opened: AtomicUsize,
@@ -137,7 +96,11 @@ impl State {
     pub(crate) fn create(ssl: &mut SslRef, ours: bool) -> Result<(), Error> {
         // SAFETY: the object is live, and so is its context.
         let context = unsafe { Callbacks::of_context(sys::SSL_get_SSL_CTX(ssl.as_ptr())) };
-        let state = Self { ours: ours.into(), context, ..Self::default() };
+        let state = Self { context, ..Self::default() };
+        state.flags.put(Flag::OURS, ours);
+        state
+            .flags
+            .put(Flag::DEMANDS_NAME, state.context.as_ref().is_some_and(|context| context.demands_name));
         // SAFETY: the object is live and borrowed for writing, and it has no state yet.
         unsafe { SLOT.set(ssl.as_ptr(), Box::new(state)) }
     }
@@ -145,15 +108,16 @@ impl State {
     /// Gives the copy of an object the state that a copy has: the same settings and callbacks, and nothing of what became of
     /// the first one.
     pub(super) fn copy_to(&self, copy: &mut SslRef) -> Result<(), Error> {
-        let flag = |flag: &AtomicBool| flag.load(Ordering::Relaxed).into();
+        // Its session is the one that was copied, so that it was used if this one was.
+        let kept = Flag::OURS
+            | Flag::ANY_NAME
+            | Flag::JUDGES_APART
+            | Flag::NAMES_SESSIONS
+            | Flag::USED
+            | Flag::DEMANDS_NAME;
         let state = Self {
-            ours: flag(&self.ours),
+            flags: self.flags.copy(kept),
             role: self.role.load(Ordering::Relaxed).into(),
-            any_name: flag(&self.any_name),
-            judges_apart: flag(&self.judges_apart),
-            names_sessions: flag(&self.names_sessions),
-            // Its session is the one that was copied.
-            used: flag(&self.used),
             chosen: self.chosen.load(Ordering::Relaxed).into(),
             resumption_label: Mutex::new(lock(&self.resumption_label).clone()),
             contexts: Mutex::new(lock(&self.contexts).clone()),
@@ -167,77 +131,81 @@ impl State {
 
     /// Whether the context that the object was made from demands a name to verify.
     pub(crate) fn demands_name(&self) -> bool {
-        self.context.as_ref().is_some_and(|context| context.demands_name)
+        self.flags.has(Flag::DEMANDS_NAME)
     }
 
     pub(crate) fn is_ours(&self) -> bool {
-        self.ours.load(Ordering::Relaxed)
+        self.flags.has(Flag::OURS)
     }
 
     /// C has the object, or had it: it decides about the session, and may clear the object and shake hands anew.
     pub(super) fn set_theirs(&self) {
-        self.ours.store(false, Ordering::Relaxed);
+        self.flags.put(Flag::OURS, false);
         self.set_crossed();
         self.give_up_session();
     }
 
     /// C has used the object, or will: it may clear it and shake hands anew.
     pub(super) fn set_crossed(&self) {
-        self.crossed.store(true, Ordering::Relaxed);
+        self.flags.put(Flag::CROSSED, true);
         self.set_connects(false);
     }
 
     pub(super) fn connects(&self) -> bool {
-        self.connects.load(Ordering::Relaxed)
+        self.flags.has(Flag::CONNECTS)
     }
 
     pub(super) fn set_connects(&self, connects: bool) {
-        self.connects.store(connects, Ordering::Relaxed);
+        self.flags.put(Flag::CONNECTS, connects);
     }
 
     pub(crate) fn is_writing(&self) -> bool {
-        self.writing.load(Ordering::Relaxed)
+        self.flags.has(Flag::WRITING)
     }
 
     /// A write is suspended that was begun after this handshake, or none is.
     pub(super) fn set_writing(&self, begun_after: Option<Vouched>) {
-        self.writing.store(begun_after.is_some(), Ordering::Relaxed);
+        self.flags.put(Flag::WRITING, begun_after.is_some());
         *lock(&self.writing_in) = begun_after;
     }
 
     pub(super) fn judges_apart(&self) -> bool {
-        self.judges_apart.load(Ordering::Relaxed)
+        self.flags.has(Flag::JUDGES_APART)
     }
 
     pub(super) fn set_judges_apart(&self, renegotiates: bool) {
-        self.judges_apart.store(true, Ordering::Relaxed);
-        self.demands_changed.fetch_or(renegotiates, Ordering::Relaxed);
+        self.flags.put(Flag::JUDGES_APART, true);
+        if renegotiates {
+            self.flags.put(Flag::DEMANDS_CHANGED, true);
+        }
     }
 
     /// Whether what it judges by was changed in the middle of a renegotiation since this was asked last.
     pub(super) fn take_change(&self) -> bool {
-        self.demands_changed.swap(false, Ordering::Relaxed)
+        self.flags.swap(Flag::DEMANDS_CHANGED, false)
     }
 
     pub(super) fn names_sessions(&self) -> bool {
-        self.names_sessions.load(Ordering::Relaxed)
+        self.flags.has(Flag::NAMES_SESSIONS)
     }
 
     pub(super) fn set_names_sessions(&self) {
-        self.names_sessions.store(true, Ordering::Relaxed);
+        self.flags.put(Flag::NAMES_SESSIONS, true);
     }
 
     pub(super) fn is_named_apart(&self) -> bool {
-        self.named_apart.load(Ordering::Relaxed)
+        self.flags.has(Flag::NAMED_APART)
     }
 
     pub(super) fn names_apart(&self) -> bool {
-        self.names_apart.load(Ordering::Relaxed)
+        self.flags.has(Flag::NAMES_APART)
     }
 
     pub(super) fn set_names_apart(&self, session_too: bool) {
-        self.names_apart.store(true, Ordering::Relaxed);
-        self.named_apart.fetch_or(session_too, Ordering::Relaxed);
+        self.flags.put(Flag::NAMES_APART, true);
+        if session_too {
+            self.flags.put(Flag::NAMED_APART, true);
+        }
     }
 
     /// Whether tickets of the session that is there would let in elsewhere whom only this object lets in.
@@ -247,37 +215,37 @@ impl State {
 
     /// Whether the object has owners besides the one that asks.
     pub(super) fn is_shared(&self) -> bool {
-        self.shared.load(Ordering::Relaxed)
+        self.flags.has(Flag::SHARED)
     }
 
     pub(super) fn set_shared(&self) {
-        self.shared.store(true, Ordering::Relaxed);
+        self.flags.put(Flag::SHARED, true);
     }
 
     pub(super) fn may_have_ktls(&self) -> bool {
-        self.ktls.load(Ordering::Relaxed)
+        self.flags.has(Flag::KTLS)
     }
 
     pub(super) fn set_ktls(&self) {
-        self.ktls.store(true, Ordering::Relaxed);
+        self.flags.put(Flag::KTLS, true);
     }
 
     pub(super) fn had_ktls(&self) -> bool {
-        self.had_ktls.load(Ordering::Relaxed)
+        self.flags.has(Flag::HAD_KTLS)
     }
 
     pub(super) fn set_had_ktls(&self) {
-        self.had_ktls.store(true, Ordering::Relaxed);
+        self.flags.put(Flag::HAD_KTLS, true);
     }
 
     /// Whether a handshake has begun on the object, whatever became of it.
     pub(super) fn is_used(&self) -> bool {
-        self.used.load(Ordering::Relaxed)
+        self.flags.has(Flag::USED)
     }
 
     /// A handshake has begun, perhaps without this crate.
     pub(super) fn set_used(&self) {
-        self.used.store(true, Ordering::Relaxed);
+        self.flags.put(Flag::USED, true);
     }
 
     pub(crate) fn role(&self) -> Option<Role> {
@@ -293,30 +261,30 @@ impl State {
     }
 
     pub(crate) fn accepts_any_name(&self) -> bool {
-        self.any_name.load(Ordering::Relaxed)
+        self.flags.has(Flag::ANY_NAME)
     }
 
     pub(crate) fn set_accepts_any_name(&self) {
-        self.any_name.store(true, Ordering::Relaxed);
+        self.flags.put(Flag::ANY_NAME, true);
     }
 
     /// A handshake begins that is to verify this. Whether one had begun before on this object.
     pub(super) fn begin(&self, pledge: Pledge) -> bool {
-        self.vouched.store(false, Ordering::Relaxed);
+        self.flags.put(Flag::VOUCHED, false);
         *lock(&self.pledge) = Some(pledge);
         *lock(&self.missed) = None;
-        self.had_ktls.store(false, Ordering::Relaxed);
-        self.late.store(false, Ordering::Relaxed);
-        self.lent.store(false, Ordering::Relaxed);
-        self.used.swap(true, Ordering::Relaxed)
+        self.flags.put(Flag::HAD_KTLS, false);
+        self.flags.put(Flag::LATE, false);
+        self.flags.put(Flag::LENT, false);
+        self.flags.swap(Flag::USED, true)
     }
 
     /// What the handshake that is under way was to verify: this, where C began it and nothing was noted yet.
     pub(super) fn pledge_once(&self, pledge: &Pledge) -> Pledge {
-        self.used.store(true, Ordering::Relaxed);
+        self.flags.put(Flag::USED, true);
         let noted = || {
-            self.lent.store(false, Ordering::Relaxed);
-            self.late.store(true, Ordering::Relaxed);
+            self.flags.put(Flag::LENT, false);
+            self.flags.put(Flag::LATE, true);
             pledge.clone()
         };
         lock(&self.pledge).get_or_insert_with(noted).clone()
@@ -329,26 +297,34 @@ impl State {
 
     /// Whether all of the handshake went through this crate, as far as what is to be verified goes.
     pub(super) fn saw_beginning(&self) -> bool {
-        lock(&self.pledge).is_some() && !self.late.load(Ordering::Relaxed)
+        lock(&self.pledge).is_some() && !self.flags.has(Flag::LATE)
     }
 
     /// The verify parameters are lent for writing.
     pub(super) fn lend(&self) {
-        self.lent.store(true, Ordering::Relaxed);
+        self.flags.put(Flag::LENT, true);
     }
 
     /// Whether the verify parameters may be others than when the handshake began.
     pub(super) fn is_lent(&self) -> bool {
-        self.lent.load(Ordering::Relaxed)
+        self.flags.has(Flag::LENT)
     }
 
     pub(super) fn is_vouched(&self) -> bool {
-        self.vouched.load(Ordering::Relaxed)
+        self.flags.has(Flag::VOUCHED)
+    }
+
+    /// Whether nothing that is known of the object needs looking after around a call that moves data.
+    #[inline]
+    pub(super) fn is_settled(&self) -> bool {
+        let flags = self.flags.get();
+        let vouched = flags.contains(Flag::VOUCHED) && self.renegotiations().is_none();
+        !flags.intersects(Flag::BUSY) && (vouched || !flags.contains(Flag::DEMANDS_NAME))
     }
 
     /// Whether the last handshake is the one that was vouched for, for sure.
     pub(super) fn is_still_vouched(&self) -> bool {
-        self.is_vouched() && !self.crossed.load(Ordering::Relaxed)
+        self.is_vouched() && !self.flags.has(Flag::CROSSED)
     }
 
     /// The handshake was vouched for: what it verified, which is kept for those that come after it on the same connection,
@@ -356,7 +332,7 @@ impl State {
     pub(super) fn set_vouched(&self, vouched: Vouched, verified: Pledge, renegotiations: Option<u32>) {
         *lock(&self.pledge) = renegotiations.map(|_| verified);
         self.renegotiations.store(renegotiations.unwrap_or(NEVER), Ordering::Relaxed);
-        self.vouched.store(true, Ordering::Relaxed);
+        self.flags.put(Flag::VOUCHED, true);
         *lock(&self.vouched_for) = Some(vouched);
     }
 
@@ -368,13 +344,13 @@ impl State {
         place: impl FnOnce() -> Place,
         last: impl FnOnce() -> Vouched,
     ) {
-        if !self.crossed.load(Ordering::Relaxed) {
+        if !self.flags.has(Flag::CROSSED) {
             return;
         }
         let is_ours = || *lock(&self.place) == Some(place());
         if !self.is_vouched() {
             if !is_ours() {
-                self.late.store(true, Ordering::Relaxed);
+                self.flags.put(Flag::LATE, true);
                 self.give_up_session();
             }
         } else if *lock(&self.vouched_for) == Some(last()) {
@@ -385,21 +361,21 @@ impl State {
             // The end of a renegotiation, which this crate saw until here: it is judged once it is done.
             return;
         } else {
-            self.vouched.store(false, Ordering::Relaxed);
+            self.flags.put(Flag::VOUCHED, false);
             *lock(&self.pledge) = None;
-            self.late.store(true, Ordering::Relaxed);
+            self.flags.put(Flag::LATE, true);
         }
-        self.crossed.store(self.is_held_elsewhere(), Ordering::Relaxed);
+        self.flags.put(Flag::CROSSED, self.is_held_elsewhere());
     }
 
     /// Whether a handshake is where this crate left it, or is moved by it just now.
     fn is_at(&self, place: impl FnOnce() -> Place) -> bool {
-        self.moves.load(Ordering::Relaxed) || *lock(&self.place) == Some(place())
+        self.flags.has(Flag::MOVES) || *lock(&self.place) == Some(place())
     }
 
     /// A call of this crate's begins that may move a handshake, or has ended.
     pub(super) fn set_moves(&self, moves: bool) {
-        self.moves.store(moves, Ordering::Relaxed);
+        self.flags.put(Flag::MOVES, moves);
     }
 
     /// Notes where a handshake is suspended.
@@ -408,11 +384,11 @@ impl State {
     }
 
     fn is_held_elsewhere(&self) -> bool {
-        self.held_elsewhere.load(Ordering::Relaxed)
+        self.flags.has(Flag::HELD_ELSEWHERE)
     }
 
     pub(crate) fn set_held_elsewhere(&self) {
-        self.held_elsewhere.store(true, Ordering::Relaxed);
+        self.flags.put(Flag::HELD_ELSEWHERE, true);
         self.set_crossed();
     }
 
@@ -425,11 +401,11 @@ impl State {
 
     /// Whether early data is being read, which an ordinary read would take for confirmed data.
     pub(crate) fn reads_early(&self) -> bool {
-        self.reads_early.load(Ordering::Relaxed)
+        self.flags.has(Flag::READS_EARLY)
     }
 
     pub(crate) fn set_reads_early(&self, reads: bool) {
-        self.reads_early.store(reads, Ordering::Relaxed);
+        self.flags.put(Flag::READS_EARLY, reads);
     }
 
     /// The number of renegotiations that are vouched for; `None` where there cannot be any.
@@ -452,12 +428,12 @@ impl State {
     }
 
     pub(crate) fn is_poisoned(&self) -> bool {
-        self.poisoned.load(Ordering::Relaxed)
+        self.flags.has(Flag::POISONED)
     }
 
     /// Marks the object as dead. The first story is the one that is told.
     pub(crate) fn poison(&self, story: Option<Error>) {
-        if !self.poisoned.swap(true, Ordering::Relaxed) {
+        if !self.flags.swap(Flag::POISONED, true) {
             *lock(&self.story) = story;
         }
     }
@@ -469,15 +445,15 @@ impl State {
 
     /// C cleared the object: it starts anew.
     pub(crate) fn heal(&self) {
-        self.poisoned.store(false, Ordering::Relaxed);
-        self.vouched.store(false, Ordering::Relaxed);
+        self.flags.put(Flag::POISONED, false);
+        self.flags.put(Flag::VOUCHED, false);
         self.set_writing(None);
         self.set_connects(false);
-        self.reads_early.store(false, Ordering::Relaxed);
+        self.flags.put(Flag::READS_EARLY, false);
         *lock(&self.pledge) = None;
         *lock(&self.missed) = None;
         self.forget_session();
-        self.had_ktls.store(false, Ordering::Relaxed);
+        self.flags.put(Flag::HAD_KTLS, false);
         *lock(&self.story) = None;
         *lock(&self.refusal) = None;
         *lock(&self.ocsp_refusal) = None;
@@ -509,11 +485,11 @@ impl State {
 
     /// Remembers whether OpenSSL was overruled about the chain that is being verified.
     pub(crate) fn set_overruled(&self, overruled: bool) {
-        self.overruled.store(overruled, Ordering::Relaxed);
+        self.flags.put(Flag::OVERRULED, overruled);
     }
 
     pub(crate) fn is_overruled(&self) -> bool {
-        self.overruled.load(Ordering::Relaxed)
+        self.flags.has(Flag::OVERRULED)
     }
 
     /// Remembers why the status of the peer's certificate was refused.

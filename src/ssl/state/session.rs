@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use openssl_sys as sys;
 
+use super::flags::Flag;
 use super::{State, lock};
 use crate::session::record::Terms;
 use crate::ssl::guard::{Place, Vouched};
@@ -37,9 +38,13 @@ impl State {
     /// handshake is not to take it for chosen.
     pub(in crate::ssl) fn begin_session(&self, client: bool, terms: Option<Arc<Terms>>) -> Chosen {
         let began = client.then_some(Began { terms, finished: None });
-        let earlier = std::mem::replace(&mut *lock(&self.began), began);
+        let earlier = {
+            let mut kept = lock(&self.began);
+            self.flags.put(Flag::SESSION_OPEN, client);
+            std::mem::replace(&mut *kept, began)
+        };
         drop(earlier);
-        self.session_theirs.store(false, Ordering::Relaxed);
+        self.flags.put(Flag::SESSION_THEIRS, false);
         let chosen = self.chosen_session();
         self.choose_session(Chosen::No);
         chosen
@@ -47,22 +52,30 @@ impl State {
 
     /// Whether the session that the handshake offered is one of which nobody here knows what it was verified by.
     pub(in crate::ssl) fn is_session_theirs(&self) -> bool {
-        self.session_theirs.load(Ordering::Relaxed)
+        self.flags.has(Flag::SESSION_THEIRS)
     }
 
     pub(in crate::ssl) fn set_session_theirs(&self) {
-        self.session_theirs.store(true, Ordering::Relaxed);
+        self.flags.put(Flag::SESSION_THEIRS, true);
     }
 
     /// C has a part in what is under way.
     pub(super) fn give_up_session(&self) {
-        let under_way = lock(&self.began).take_if(|began| began.finished.is_none());
+        let under_way = {
+            let mut kept = lock(&self.began);
+            self.flags.put(Flag::SESSION_OPEN, false);
+            kept.take_if(|began| began.finished.is_none())
+        };
         drop(under_way);
     }
 
     /// The object starts anew.
     pub(super) fn forget_session(&self) {
-        let began = lock(&self.began).take();
+        let began = {
+            let mut kept = lock(&self.began);
+            self.flags.put(Flag::SESSION_OPEN, false);
+            kept.take()
+        };
         drop(began);
     }
 
@@ -75,6 +88,7 @@ impl State {
     pub(in crate::ssl) fn end_session(&self, finished: impl FnOnce() -> Vouched) {
         if let Some(began) = lock(&self.began).as_mut().filter(|began| began.finished.is_none()) {
             began.finished = Some(finished());
+            self.flags.put(Flag::SESSION_OPEN, false);
         }
     }
 
@@ -97,7 +111,7 @@ impl State {
 
     /// Whether a client's handshake began here, and was not seen to end.
     pub(in crate::ssl) fn is_session_open(&self) -> bool {
-        lock(&self.began).as_ref().is_some_and(|began| began.finished.is_none())
+        self.flags.has(Flag::SESSION_OPEN)
     }
 
     /// C may have gone on with a handshake that began here: then nobody knows by what it verifies.
