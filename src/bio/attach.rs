@@ -6,12 +6,14 @@ use openssl_sys_ext as ext;
 use super::chain;
 use super::handle::Bio;
 use super::ssl::enter;
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::ssl::SslRef;
 
 /// Gives an object one BIO for both directions. On failure the object is as it was.
 pub(super) fn put(ssl: &mut SslRef, bio: &Bio) -> Result<(), Error> {
-    let (read, write) = (bio.try_clone()?, bio.try_clone()?);
+    error::clear();
+    // SAFETY: live, for this is a reference to it.
+    let (read, write) = unsafe { (Bio::share(bio.as_ptr())?, Bio::share(bio.as_ptr())?) };
     ssl.remember_ktls();
     // SAFETY: the object is live and borrowed for writing; set0 takes one reference each. These two calls have one
     // rule of ownership, where SSL_set_bio has many.

@@ -304,7 +304,11 @@ impl Core {
         };
         let errno = error.raw_os_error().unwrap_or_default();
         if suspends(&error) {
-            discard(self.suspension.replace(Kept { call: panics::current_call(), error }));
+            let what = plain(&error);
+            panics::note_suspension(what);
+            if what.is_none() {
+                discard(self.suspension.replace(Kept { call: panics::current_call(), error }));
+            }
             return Step::Wants(direction, errno);
         }
         self.keep_failure(error);
@@ -331,6 +335,17 @@ pub(crate) fn suspends(error: &io::Error) -> bool {
         io::ErrorKind::TimedOut => error.raw_os_error() != Some(libc::ETIMEDOUT),
         _ => false,
     }
+}
+
+/// The number that stands for a suspension's error, if one does: the system's, or 0 for one that only says `WouldBlock`.
+fn plain(error: &io::Error) -> Option<c_int> {
+    let would_block = error.kind() == io::ErrorKind::WouldBlock && error.get_ref().is_none();
+    error.raw_os_error().or(would_block.then_some(0))
+}
+
+/// The error that [`plain`] found the number of.
+pub(super) fn unplain(number: c_int) -> io::Error {
+    if number == 0 { io::ErrorKind::WouldBlock.into() } else { io::Error::from_raw_os_error(number) }
 }
 
 /// Drops an error beneath C frames. What is in it may be the user's.

@@ -88,6 +88,7 @@ impl Bio {
         Ok(unsafe { <Self as ForeignType>::from_ptr(bio.as_ptr()) })
     }
 
+    #[cfg(test)]
     pub(super) fn try_clone(&self) -> Result<Self, Error> {
         error::clear();
         // SAFETY: live, for this is a reference to it.

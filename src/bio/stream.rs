@@ -9,7 +9,7 @@ use std::ptr::{self, NonNull};
 use openssl_sys as sys;
 
 use super::ahead::Buffer;
-use super::core::{Calls, Core};
+use super::core::{Calls, Core, unplain};
 use super::handle::Bio;
 use super::{Channel, attach, method, sealed, trusted};
 use crate::error::Error;
@@ -253,7 +253,10 @@ pub(crate) fn has_transport_error(ssl: &SslRef) -> bool {
 
 /// As [`take_transport_error`], for the `WouldBlock` or `TimedOut` that a suspension goes back to.
 pub(crate) fn take_suspension(ssl: &SslRef) -> Option<io::Error> {
-    take(ssl, Core::take_suspension)
+    match panics::last_suspension() {
+        Some(number) => Some(unplain(number)),
+        None => take(ssl, Core::take_suspension),
+    }
 }
 
 fn take(ssl: &SslRef, from: fn(&mut Core, u64) -> Option<io::Error>) -> Option<io::Error> {

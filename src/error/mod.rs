@@ -24,7 +24,7 @@ pub use ssl_error::{ErrorCode, SslError, Want};
 pub use stack::{ErrorStack, Reason};
 pub use verify::{VerifyError, VerifyFailure};
 
-pub(crate) use stack::{clear, is_empty, is_known_empty, raise};
+pub(crate) use stack::{clear, clear_few, is_empty, is_known_empty, raise};
 
 /// What kind of failure an [`Error`] is, to match on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

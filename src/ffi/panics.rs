@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::ffi::c_int;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,11 +22,20 @@ struct Calls {
     /// The number of the frame that was pushed last, and of the one that was popped last.
     pushed: Cell<u64>,
     popped: Cell<u64>,
+    /// The last suspension that was noted: the number of its call, and what is told of it.
+    suspension: Cell<(u64, c_int)>,
 }
 
 thread_local! {
     static CALLS: Calls =
-        const { Calls { innermost: Cell::new(None), pushed: Cell::new(0), popped: Cell::new(0) } };
+        const {
+            Calls {
+                innermost: Cell::new(None),
+                pushed: Cell::new(0),
+                popped: Cell::new(0),
+                suspension: Cell::new((0, 0)),
+            }
+        };
 }
 
 /// How many threads have numbered frames. Each has a range of its own, as objects move between threads.
@@ -76,6 +86,18 @@ pub(crate) fn current_call() -> Option<u64> {
 /// The number of the call that ended last on this thread.
 pub(crate) fn last_call() -> Option<u64> {
     CALLS.try_with(|calls| calls.popped.get()).ok().filter(|number| *number != 0)
+}
+
+/// Notes what a transport's suspension of the innermost call was, if a number tells it; `None` voids what was noted before.
+pub(crate) fn note_suspension(what: Option<c_int>) {
+    let call = current_call().filter(|_| what.is_some()).unwrap_or_default();
+    let _ = CALLS.try_with(|calls| calls.suspension.set((call, what.unwrap_or_default())));
+}
+
+/// What was noted last in the call that ended last on this thread.
+pub(crate) fn last_suspension() -> Option<c_int> {
+    let (call, what) = CALLS.try_with(|calls| calls.suspension.get()).ok()?;
+    (last_call() == Some(call)).then_some(what)
 }
 
 /// Drops a value whose destructor is the user's, where a panic must not go on.

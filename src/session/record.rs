@@ -55,6 +55,11 @@ pub(crate) struct Terms {
 impl Terms {
     /// Those that an object would verify its peer by, now.
     pub(crate) fn of(ssl: &SslRef) -> Self {
+        Self::of_names(ssl, ssl.expected())
+    }
+
+    /// As [`of`](Self::of), of an object that [expects](SslRef::expected) this.
+    pub(crate) fn of_names(ssl: &SslRef, names: Vec<String>) -> Self {
         let object = ssl.as_ptr();
         let param = ssl.verify_param();
         // SAFETY: the object is live.
@@ -64,7 +69,7 @@ impl Terms {
         let present = unsafe { Callbacks::of_context(sys::SSL_get_SSL_CTX(object)) };
         let is_first = same(first, present.as_ref());
         Self {
-            names: ssl.expected(),
+            names,
             sni: ssl.sni().map(<[u8]>::to_vec),
             host_flags: param.host_flags().bits(),
             flags: param.flags(),

@@ -399,10 +399,16 @@ impl SslRef {
 
     /// All that this object demands of its peer's certificate: the names, and a mail address.
     pub(crate) fn expected(&self) -> Vec<String> {
+        self.expected_and_named().0
+    }
+
+    /// As [`expected`](Self::expected), and whether there is a name among it.
+    pub(super) fn expected_and_named(&self) -> (Vec<String>, bool) {
         let mut expected = self.expected_names();
+        let has_name = !expected.is_empty();
         let email = self.verify_param().email();
         expected.extend(email.map(|email| email.to_string_lossy().into_owned()));
-        expected
+        (expected, has_name)
     }
 
     /// The names that this object verifies its peer's certificate against.
@@ -428,8 +434,8 @@ impl SslRef {
                 sys::OPENSSL_free(address.cast());
             }
         }
-        // The parser of addresses leaves entries in the queue on some versions.
-        error::clear();
+        // Where there is no address OpenSSL says so there.
+        error::clear_few();
         names
     }
 }

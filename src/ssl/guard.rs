@@ -85,10 +85,14 @@ impl SslRef {
             }
             return if in_init { Ok(()) } else { self.vouch(call) };
         }
-        let (names, expected) = (self.expected_names(), self.expected());
-        let (verifies, hides) = (self.verifies_peer(), self.hides_expected());
+        let verifies = self.verifies_peer();
+        if in_init && !in_before && State::of_mut(self)?.still_expects(verifies) {
+            return Ok(());
+        }
+        let (expected, has_name) = self.expected_and_named();
+        let hides = self.hides_expected();
         let state = State::of_mut(self)?;
-        if in_init && verifies && names.is_empty() && !state.accepts_any_name() {
+        if in_init && verifies && !has_name && !state.accepts_any_name() {
             return Err(Error::new(ErrorKind::NoServerName, call));
         }
         let pledge = verifies.then_some(expected);
@@ -218,7 +222,7 @@ impl SslRef {
         // Whom a session of C's stands for, was verified elsewhere.
         let seen = seen && !(reused && state.is_session_theirs());
         let (any_name, lent) = (state.accepts_any_name(), state.is_lent());
-        let (names, expected) = (self.expected_names(), self.expected());
+        let (expected, has_name) = self.expected_and_named();
         let verifies = self.verifies_peer();
         let differs = |pledge: Pledge| pledge.as_ref() != Some(&expected) || (lent && self.hides_expected());
         let refusal = if !verifies && again && seen {
@@ -228,7 +232,7 @@ impl SslRef {
         } else if self.is_anonymous() {
             let kind = ErrorKind::Verification(VerifyError::UNSPECIFIED);
             Some(Error::new(kind, call).with_detail("the cipher has no certificate"))
-        } else if names.is_empty() && !any_name {
+        } else if !has_name && !any_name {
             Some(Error::new(ErrorKind::NoServerName, call))
         } else if pledge.is_some_and(differs) {
             Some(changed(call))

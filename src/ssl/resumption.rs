@@ -30,7 +30,12 @@ impl SslRef {
     pub(super) fn prepare_session(&mut self, phase: Phase) -> Result<(), Error> {
         let server = self.role_of(phase) == Some(Role::Server);
         let verifies = !server && self.verify_mode().contains(crate::context::SslVerifyMode::PEER);
-        let terms = verifies.then(|| Arc::new(Terms::of(self)));
+        // SAFETY: the object is live.
+        let state = unsafe { State::of(self.as_ptr()) };
+        // What the guard has just found out, if it was asked.
+        let names = state.filter(|state| state.demands_name()).and_then(|state| state.pledge().flatten());
+        let terms =
+            verifies.then(|| Arc::new(Terms::of_names(self, names.unwrap_or_else(|| self.expected()))));
         let state = State::of_mut(self)?;
         #[cfg(any(feature = "tokio", feature = "futures-io"))]
         state.forget_question();
