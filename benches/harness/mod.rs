@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 pub use profile::Costs;
 
 /// A program that does its work as many times as its last argument says.
+#[derive(Clone)]
 pub struct Program {
     path: PathBuf,
     args: Vec<OsString>,

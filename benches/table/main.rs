@@ -1,8 +1,8 @@
-//! What this crate costs beside plain C and beside the `openssl` crate, all with the same libssl: instructions, system
+//! What this crate costs beside plain C and the `openssl` crate with the same libssl, and beside rustls: instructions, system
 //! calls, allocations, memory and time, in one table.
 //!
-//! `cargo bench --bench table` measures everything that valgrind and strace, if they are installed, let it measure;
-//! `cargo bench --bench table -- check` counts instructions only, of this crate and of C, and fails where one is more
+//! `cargo bench --features tokio --bench table` measures everything that valgrind and strace, if they are installed, let it
+//! measure; `cargo bench --features tokio --bench table -- check` counts instructions only, of this crate and of C, and fails where one is more
 //! than one percent above its goal, or above what it was where the goal is not met yet.
 // A bench that cannot go on panics.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -10,20 +10,23 @@
 #[path = "../../tests/c_program/mod.rs"]
 mod c_program;
 // The identities of the tests; nothing else of what they share.
+#[cfg(feature = "tokio")]
+mod echo;
 #[path = "../harness/mod.rs"]
 mod harness;
 #[path = "../../tests/common/identities.rs"]
 #[allow(dead_code)]
 mod identities;
 mod report;
+mod rustls_work;
 mod wire;
 mod work;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use harness::Program;
-use report::{Goal, Line, Report};
+use harness::{Costs, Program};
+use report::{Goal, Numbers, Report};
 
 /// The variable that names the directory of the identities.
 const FILES: &str = "TABLE_FILES";
@@ -101,123 +104,119 @@ impl Bench {
         Program::this(["work", library, row]).with(&[(FILES, &self.files)])
     }
 
-    /// This crate's program, C's, and the `openssl` crate's unless only goals are checked.
-    fn programs(&self, row: &str) -> (Program, Program, Option<Program>) {
-        (self.rust("ours", row), self.c(row), (!self.check).then(|| self.rust("other", row)))
-    }
-
-    /// A line by one number that each program is asked for.
-    fn line(&self, what: &str, goal: Goal, row: &str, ask: impl Fn(&Program) -> u64) -> Line {
-        let (ours, c, other) = self.programs(row);
-        Line::new(what, goal, ask(&ours), Some(ask(&c)), other.as_ref().map(ask))
+    /// The programs that do the work of a row: where only goals are checked, this crate's and C's.
+    fn programs(&self, row: &str) -> Numbers<Program> {
+        let others = !self.check && row != "resumed";
+        Numbers {
+            ours: self.rust("ours", row),
+            c: Some(self.c(row)),
+            openssl: others.then(|| self.rust("other", row)),
+            rustls: others.then(|| self.rust("rustls", row)),
+        }
     }
 
     fn instructions(&self, report: &mut Report) {
         // How often: signatures take a few instructions more or less, which the mean evens out.
         let often = if self.check { 10 } else { 40 };
-        let (ours, c, other) = self.programs("handshake");
-        let costs = |program: &Program| program.further_costs(often);
-        let (ours, c, other) = (costs(&ours), costs(&c), other.as_ref().map(costs));
-        let line = |what, goal, of: fn(&harness::Costs) -> u64| {
-            Line::new(what, goal, of(&ours), Some(of(&c)), other.as_ref().map(of))
-        };
-        report.add(line(
-            "full handshake, both sides, in memory: instructions",
-            Goal::Times(1.001),
-            |costs| costs.all,
-        ));
-        if ours.shared {
-            report.add(line("… outside of libssl, libcrypto, libc", Goal::Most(3_000), |costs| costs.own));
+        let costs = self.programs("handshake").map(|program| program.further_costs(often));
+        report.add("full handshake, both sides, in memory: instructions", Goal::Times(1.001), costs.map(all));
+        report.add_if_shared("… outside of libssl, libcrypto, libc", Goal::Most(3_000), &costs);
+        report.add("… allocations", Goal::Plus(4), costs.map(mallocs));
+        let resumed = self.programs("resumed").map(|program| program.further(often));
+        report.add("resumed handshake, with its tickets: instructions", Goal::None, resumed);
+
+        let costs = self.programs("byte").map(|program| program.further_costs(200));
+        report.add_if_shared("1 byte written and read: instructions outside", Goal::Most(400), &costs);
+        report.add("1 byte written and read: instructions", Goal::Times(1.03), costs.map(all));
+        let costs = self.programs("byte-watched").map(|program| program.further_costs(200));
+        report.add("… over a stream of which nothing is known", Goal::None, costs.map(all));
+
+        let costs = self.programs("nothing").map(|program| program.further_costs(200));
+        report.add("a read that finds nothing: instructions", Goal::Times(1.3), costs.map(all));
+        report.add("a read that finds nothing: allocations", Goal::Most(0), costs.map(mallocs));
+
+        let bulk = self.programs("bulk").map(|program| program.further(40));
+        report.add("16 KiB written and read: instructions", Goal::Times(1.004), bulk);
+        let bulk = self.programs("bulk-watched").map(|program| program.further(40));
+        report.add("… over a stream of which nothing is known", Goal::None, bulk);
+
+        if let Some(pairs) = pairs() {
+            let echo = self.programs("echo").map(|program| program.further(40) / pairs);
+            report.add(
+                "1 KiB echoed over tokio (C: epoll), both sides: instructions",
+                Goal::Times(1.03),
+                echo,
+            );
         }
-        report.add(line("… allocations", Goal::Plus(4), |costs| costs.mallocs));
-        // A resumed handshake: here.
 
-        let (ours, c, other) = self.programs("byte");
-        let costs = |program: &Program| program.further_costs(200);
-        let (ours, c, other) = (costs(&ours), costs(&c), other.as_ref().map(costs));
-        let line = |what, goal, of: fn(&harness::Costs) -> u64| {
-            Line::new(what, goal, of(&ours), Some(of(&c)), other.as_ref().map(of))
-        };
-        if ours.shared {
-            report.add(line("1 byte written and read: instructions outside", Goal::Most(400), |costs| {
-                costs.own
-            }));
-        }
-        report.add(line("1 byte written and read: instructions", Goal::Times(1.03), |costs| costs.all));
-
-        let (ours, c, other) = self.programs("nothing");
-        let costs = |program: &Program| program.further_costs(200);
-        let (ours, c, other) = (costs(&ours), costs(&c), other.as_ref().map(costs));
-        let line = |what, goal, of: fn(&harness::Costs) -> u64| {
-            Line::new(what, goal, of(&ours), Some(of(&c)), other.as_ref().map(of))
-        };
-        report.add(line("a read that finds nothing: instructions", Goal::Times(1.3), |costs| costs.all));
-        report.add(line("a read that finds nothing: allocations", Goal::Most(0), |costs| costs.mallocs));
-
-        let bulk = |program: &Program| program.further(40);
-        report.add(self.line("16 KiB written and read: instructions", Goal::Times(1.004), "bulk", bulk));
-        // An async echo over tokio: here.
-
+        let programs = self.programs("context");
         let context = |program: &Program, times| program.further(times);
-        let (ours, _, other) = self.programs("context");
         let c = Program::new(&self.c_contexts, ["share", "drop"]);
-        let ours = context(&ours, 20);
-        let other = other.map(|other| context(&other, 1));
-        let what = "client context after the first: instructions";
-        report.add(Line::new(what, Goal::Most(1_300_000), ours, Some(context(&c, 20)), other));
+        let numbers = Numbers {
+            ours: context(&programs.ours, 20),
+            c: Some(context(&c, 20)),
+            openssl: programs.openssl.map(|program| context(&program, 1)),
+            rustls: None,
+        };
+        report.add("client context after the first: instructions", Goal::Most(1_300_000), numbers);
     }
 
     fn system_calls(&self, report: &mut Report) {
-        let calls = |program: &Program| program.further_system_calls(20);
-        report.add(self.line("handshake over a socket: system calls", Goal::None, "socket", calls));
+        let calls = |row| self.programs(row).map(|program| program.further_system_calls(20));
+        report.add("handshake over a socket: system calls", Goal::None, calls("socket"));
         let what = "… where both read ahead (the `openssl` crate cannot)";
-        report.add(self.line(what, Goal::Most(29), "socket-ahead", calls));
-        // A resumed handshake, and an async echo over tokio: here.
+        report.add(what, Goal::Most(29), calls("socket-ahead"));
+        if let Some(pairs) = pairs() {
+            let numbers = calls("echo").map(|calls| (calls * 10).div_ceil(pairs));
+            report.add("10 times 1 KiB echoed over tokio: system calls", Goal::Most(41), numbers);
+        }
     }
 
     fn memory(&self, report: &mut Report) {
         const PAIRS: u64 = 200;
-        let heap = |program: Program| program.with(&[(SAYS, "heap")]).says(PAIRS) / PAIRS;
-        let (ours, c, other) = self.programs("idle");
-        let (ours, c, other) = (heap(ours), heap(c), other.map(heap));
-        if c > 0 {
-            report.add(Line::new(
-                "idle pair that saves memory: bytes",
-                Goal::Plus(300),
-                ours,
-                Some(c),
-                other,
-            ));
+        let heap =
+            self.programs("idle").map(|program| program.clone().with(&[(SAYS, "heap")]).says(PAIRS) / PAIRS);
+        if heap.c.is_some_and(|c| c > 0) {
+            report.add("idle pair that saves memory: bytes", Goal::Plus(300), heap);
         }
     }
 
     /// The programs run in turn, and the fastest run of each counts: the others were disturbed.
     fn time(&self, report: &mut Report) {
         const ROUNDS: usize = 15;
-        for (what, row, times) in [
-            ("full handshake, in memory: nanoseconds", "handshake", 100),
-            ("1 byte written and read: nanoseconds", "byte", 20_000),
-            ("16 KiB written and read: nanoseconds", "bulk", 2_000),
-        ] {
-            let (ours, c, other) = self.programs(row);
-            let programs = [Some(ours), Some(c), other];
-            let programs = programs.map(|program| program.map(|program| program.with(&[(SAYS, "time")])));
-            let mut best = [u64::MAX; 3];
+        let pairs = pairs();
+        let echo = pairs.map(|pairs| ("1 KiB echoed over tokio (C: epoll): nanoseconds", "echo", 400, pairs));
+        for (what, row, times, of_each) in [
+            ("full handshake, in memory: nanoseconds", "handshake", 100, 1),
+            ("1 byte written and read: nanoseconds", "byte", 20_000, 1),
+            ("16 KiB written and read: nanoseconds", "bulk", 2_000, 1),
+            ("… over a stream of which nothing is known", "bulk-watched", 2_000, 1),
+        ]
+        .into_iter()
+        .chain(echo)
+        {
+            let programs = self.programs(row).map(|program| program.clone().with(&[(SAYS, "time")]));
+            let mut best = programs.map(|_| u64::MAX);
             for _ in 0..ROUNDS {
-                for (best, program) in best.iter_mut().zip(&programs) {
-                    if let Some(program) = program {
-                        *best = (*best).min(program.says(times) / times);
-                    }
-                }
+                best = programs.map(|program| program.says(times) / times / of_each).least(&best);
             }
-            let [ours, c, other] = best;
-            report.add(Line::new(
-                what,
-                Goal::None,
-                ours,
-                Some(c),
-                Some(other).filter(|other| *other != u64::MAX),
-            ));
+            report.add(what, Goal::None, best);
         }
     }
+}
+
+fn all(costs: &Costs) -> u64 {
+    costs.all
+}
+
+fn mallocs(costs: &Costs) -> u64 {
+    costs.mallocs
+}
+
+/// How many requests are one piece of work of the row `echo`, if that is there.
+fn pairs() -> Option<u64> {
+    #[cfg(feature = "tokio")]
+    return Some(echo::PAIRS as u64);
+    #[cfg(not(feature = "tokio"))]
+    return None;
 }

@@ -1,5 +1,7 @@
 //! The table, and what it is judged by.
 
+use super::harness::Costs;
+
 /// What a number of ours may be.
 #[derive(Clone, Copy)]
 pub enum Goal {
@@ -13,13 +15,43 @@ pub enum Goal {
     None,
 }
 
+/// What there is of each library.
+pub struct Numbers<T> {
+    pub ours: T,
+    pub c: Option<T>,
+    pub openssl: Option<T>,
+    pub rustls: Option<T>,
+}
+
+impl<T> Numbers<T> {
+    pub fn map<U>(&self, mut of: impl FnMut(&T) -> U) -> Numbers<U> {
+        Numbers {
+            ours: of(&self.ours),
+            c: self.c.as_ref().map(&mut of),
+            openssl: self.openssl.as_ref().map(&mut of),
+            rustls: self.rustls.as_ref().map(&mut of),
+        }
+    }
+}
+
+impl Numbers<u64> {
+    /// The lesser of both of each.
+    pub fn least(&self, other: &Self) -> Self {
+        let least = |one: Option<u64>, other: Option<u64>| one.zip(other).map(|(one, other)| one.min(other));
+        Self {
+            ours: self.ours.min(other.ours),
+            c: least(self.c, other.c),
+            openssl: least(self.openssl, other.openssl),
+            rustls: least(self.rustls, other.rustls),
+        }
+    }
+}
+
 /// One kind of work.
-pub struct Line {
+struct Line {
     what: String,
     goal: Goal,
-    ours: u64,
-    c: Option<u64>,
-    other: Option<u64>,
+    numbers: Numbers<u64>,
 }
 
 /// All lines.
@@ -27,16 +59,11 @@ pub struct Line {
 pub struct Report(Vec<Line>);
 
 impl Line {
-    /// What it is, its goal, and the numbers of this crate, of C and of the `openssl` crate.
-    pub fn new(what: &str, goal: Goal, ours: u64, c: Option<u64>, other: Option<u64>) -> Self {
-        Self { what: what.into(), goal, ours, c, other }
-    }
-
     #[allow(clippy::cast_precision_loss)] // fewer than 2^52
     fn limit(&self) -> Option<f64> {
         Some(match self.goal {
-            Goal::Times(times) => times * self.c? as f64,
-            Goal::Plus(more) => (self.c? + more) as f64,
+            Goal::Times(times) => times * self.numbers.c? as f64,
+            Goal::Plus(more) => (self.numbers.c? + more) as f64,
             Goal::Most(most) => most as f64,
             Goal::None => return None,
         })
@@ -45,13 +72,20 @@ impl Line {
     /// Whether it is more than so many times its goal.
     #[allow(clippy::cast_precision_loss)] // fewer than 2^52
     fn exceeds(&self, times: f64) -> bool {
-        self.limit().is_some_and(|limit| self.ours as f64 > limit * times)
+        self.limit().is_some_and(|limit| self.numbers.ours as f64 > limit * times)
     }
 }
 
 impl Report {
-    pub fn add(&mut self, line: Line) {
-        self.0.push(line);
+    pub fn add(&mut self, what: &str, goal: Goal, numbers: Numbers<u64>) {
+        self.0.push(Line { what: what.into(), goal, numbers });
+    }
+
+    /// Instructions outside of OpenSSL, which can be told where that is a library of its own.
+    pub fn add_if_shared(&mut self, what: &str, goal: Goal, costs: &Numbers<Costs>) {
+        if costs.ours.shared {
+            self.add(what, goal, Numbers { rustls: None, ..costs.map(|costs| costs.own) });
+        }
     }
 
     /// Whether a number is more than one percent above its goal, or above what it was where it [missed](MISSED) that.
@@ -66,13 +100,14 @@ impl Report {
     pub fn print(&self) {
         let width = self.0.iter().map(|line| line.what.chars().count()).max().unwrap_or_default();
         println!(
-            "{:width$} {:>12} {:>12} {:>12} {:>7} {:>7} {:>12}",
-            "", "libssl", "C", "openssl", "to C", "to it", "goal"
+            "{:width$} {:>10} {:>10} {:>10} {:>10} {:>7} {:>7} {:>7} {:>9}",
+            "", "libssl", "C", "openssl", "rustls", "/ C", "/ ossl", "/ rtls", "goal"
         );
         for line in &self.0 {
+            let numbers = &line.numbers;
             let number = |number: Option<u64>| number.map_or_else(|| "-".into(), |number| number.to_string());
             let ratio = |other: Option<u64>| match other {
-                Some(other @ 1..) => format!("{:.4}", line.ours as f64 / other as f64),
+                Some(other @ 1..) => format!("{:.4}", numbers.ours as f64 / other as f64),
                 _ => "-".into(),
             };
             let goal = line.limit().map_or_else(|| "-".into(), |limit| format!("{limit:.0}"));
@@ -82,13 +117,15 @@ impl Report {
                 _ => "met",
             };
             println!(
-                "{:width$} {:>12} {:>12} {:>12} {:>7} {:>7} {:>12} {verdict}",
+                "{:width$} {:>10} {:>10} {:>10} {:>10} {:>7} {:>7} {:>7} {:>9} {verdict}",
                 line.what,
-                line.ours,
-                number(line.c),
-                number(line.other),
-                ratio(line.c),
-                ratio(line.other),
+                numbers.ours,
+                number(numbers.c),
+                number(numbers.openssl),
+                number(numbers.rustls),
+                ratio(numbers.c),
+                ratio(numbers.openssl),
+                ratio(numbers.rustls),
                 goal,
             );
         }

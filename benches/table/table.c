@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -128,11 +129,8 @@ static void wants_read(SSL *ssl, int ret)
     MUST(ret != 1 && SSL_get_error(ssl, ret) == SSL_ERROR_WANT_READ);
 }
 
-static struct pair shake(BIO *client, BIO *server)
+static void shake_with(struct pair pair, BIO *client, BIO *server)
 {
-    struct pair pair = { SSL_new(client_context), SSL_new(server_context) };
-
-    MUST(pair.client != NULL && pair.server != NULL);
     MUST(SSL_set_tlsext_host_name(pair.client, "localhost"));
     MUST(SSL_set1_host(pair.client, "localhost"));
     SSL_set_bio(pair.client, client, client);
@@ -141,6 +139,14 @@ static struct pair shake(BIO *client, BIO *server)
     wants_read(pair.server, SSL_accept(pair.server));
     MUST(SSL_connect(pair.client) == 1);
     MUST(SSL_accept(pair.server) == 1);
+}
+
+static struct pair shake(BIO *client, BIO *server)
+{
+    struct pair pair = { SSL_new(client_context), SSL_new(server_context) };
+
+    MUST(pair.client != NULL && pair.server != NULL);
+    shake_with(pair, client, server);
     return pair;
 }
 
@@ -201,6 +207,119 @@ static void shake_over_socket(void)
     end(shake(BIO_new_socket(fds[0], BIO_CLOSE), BIO_new_socket(fds[1], BIO_CLOSE)));
 }
 
+/* One handshake is a full one; all that follow resume it, or what came of it. */
+static void resume_often(long count)
+{
+    SSL_SESSION *session = NULL;
+    unsigned char out[1];
+    size_t read;
+    long i;
+
+    for (i = 0; i <= count; i++) {
+        BIO *client, *server;
+        struct pair pair;
+
+        to_server.start = to_server.end = to_client.start = to_client.end = 0;
+        client = wire_bio(&client_wire), server = wire_bio(&server_wire);
+        pair.client = SSL_new(client_context), pair.server = SSL_new(server_context);
+        MUST(pair.client != NULL && pair.server != NULL);
+        MUST(session == NULL || SSL_set_session(pair.client, session));
+        shake_with(pair, client, server);
+        MUST(SSL_session_reused(pair.client) == (i != 0));
+        /* The tickets. */
+        wants_read(pair.client, SSL_read_ex(pair.client, out, sizeof out, &read));
+        SSL_SESSION_free(session);
+        MUST(session = SSL_get1_session(pair.client));
+        SSL_set_shutdown(pair.client, SSL_SENT_SHUTDOWN);
+        SSL_set_shutdown(pair.server, SSL_SENT_SHUTDOWN);
+        end(pair);
+    }
+    SSL_SESSION_free(session);
+}
+
+#define PAIRS 50
+#define REQUEST 1024
+
+/* One end of a connection over which requests go. */
+struct peer {
+    SSL *ssl;
+    int asks;
+    long left;
+    size_t have;
+    unsigned char bytes[REQUEST];
+};
+
+static void say(struct peer *peer)
+{
+    size_t written;
+
+    MUST(SSL_write_ex(peer->ssl, peer->bytes, REQUEST, &written) && written == REQUEST);
+}
+
+/* Reads what there is, and answers each request that is whole, or sends the next one. Whether a peer has got all. */
+static int progress(struct peer *peer)
+{
+    size_t read;
+
+    for (;;) {
+        int ret = SSL_read_ex(peer->ssl, peer->bytes + peer->have, REQUEST - peer->have, &read);
+
+        if (ret != 1) {
+            wants_read(peer->ssl, ret);
+            return 0;
+        }
+        peer->have += read;
+        if (peer->have < REQUEST)
+            continue;
+        peer->have = 0;
+        if (peer->asks && --peer->left == 0)
+            return 1;
+        say(peer);
+    }
+}
+
+static void watch(int epoll, struct peer *peer)
+{
+    struct epoll_event event = { EPOLLIN | EPOLLET, { .ptr = peer } };
+
+    MUST(epoll_ctl(epoll, EPOLL_CTL_ADD, SSL_get_fd(peer->ssl), &event) == 0);
+}
+
+static void echo(long count)
+{
+    static struct peer peers[2 * PAIRS];
+    int epoll = epoll_create1(EPOLL_CLOEXEC), done = 0, i, on = 1;
+
+    MUST(epoll >= 0);
+    for (i = 0; i < PAIRS; i++) {
+        int fds[2];
+        struct pair pair;
+
+        MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+        MUST(ioctl(fds[0], FIONBIO, &on) == 0 && ioctl(fds[1], FIONBIO, &on) == 0);
+        pair = shake(BIO_new_socket(fds[0], BIO_CLOSE), BIO_new_socket(fds[1], BIO_CLOSE));
+        memset(&peers[2 * i], 0, 2 * sizeof peers[0]);
+        peers[2 * i].ssl = pair.client, peers[2 * i].asks = 1, peers[2 * i].left = count;
+        peers[2 * i + 1].ssl = pair.server;
+    }
+    for (i = 0; i < PAIRS; i++) {
+        watch(epoll, &peers[2 * i]);
+        watch(epoll, &peers[2 * i + 1]);
+        say(&peers[2 * i]);
+    }
+    while (done < PAIRS) {
+        struct epoll_event events[2 * PAIRS];
+        int ready = epoll_wait(epoll, events, 2 * PAIRS, -1);
+
+        MUST(ready > 0);
+        for (i = 0; i < ready; i++)
+            done += progress(events[i].data.ptr);
+    }
+    for (i = 0; i < 2 * PAIRS; i++)
+        SSL_free(peers[i].ssl);
+    close(epoll);
+}
+
 static void stay_idle(long count)
 {
     unsigned char data[1] = { 0 }, out[1];
@@ -239,12 +358,16 @@ static void work(const char *row, long count)
         SSL_CTX_set_read_ahead(server_context, 1);
         for (i = 0; i < count; i++)
             shake_over_socket();
-    } else if (strcmp(row, "byte") == 0)
+    } else if (strcmp(row, "byte") == 0 || strcmp(row, "byte-watched") == 0)
         move_often(1, count);
-    else if (strcmp(row, "bulk") == 0)
+    else if (strcmp(row, "bulk") == 0 || strcmp(row, "bulk-watched") == 0)
         move_often(RECORD, count);
     else if (strcmp(row, "nothing") == 0)
         read_nothing(count);
+    else if (strcmp(row, "resumed") == 0)
+        resume_often(count);
+    else if (strcmp(row, "echo") == 0)
+        echo(count);
     else if (strcmp(row, "idle") == 0)
         stay_idle(count);
     else

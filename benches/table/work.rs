@@ -14,12 +14,13 @@ use openssl::ssl::{
 };
 
 use super::FILES;
+use super::rustls_work::Rustls;
 use super::wire::{Wire, wires};
 
 const RECORD: usize = 16 * 1024;
 
 /// A library, with a client's context and a server's.
-trait Library {
+pub trait Library {
     type Stream<S: Read + Write>: Read + Write;
 
     fn new(files: &Path, saves_memory: bool) -> Self;
@@ -30,6 +31,9 @@ trait Library {
     fn shake_in_memory(&self, client: Wire, server: Wire) -> (impl Read + Write, impl Read + Write);
 
     fn shake_reading_ahead(&self, client: UnixStream, server: UnixStream);
+
+    /// A full handshake, and so many that are resumed.
+    fn resume_often(&self, count: usize);
 
     fn client_context();
 }
@@ -82,6 +86,19 @@ impl Library for Ours {
         self.shake_over(ReadAhead::new(client), ReadAhead::new(server));
     }
 
+    fn resume_often(&self, count: usize) {
+        for i in 0..=count {
+            let (client, server) = wires();
+            // SAFETY: as above.
+            let (client, server) = unsafe { (Trusted::new(client), Trusted::new(server)) };
+            let (mut client, _server) = self.shake_over(client, server);
+            assert!(client.ssl().session_reused() || i == 0);
+            // The tickets.
+            let error = client.read(&mut [0]).expect_err("nothing was sent");
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        }
+    }
+
     fn client_context() {
         black_box(SslContext::client().expect("a machine with roots").build());
     }
@@ -93,20 +110,26 @@ struct Other {
     server: SslAcceptor,
 }
 
+/// A connector and an acceptor of the `openssl` crate's.
+pub fn other(files: &Path) -> (SslConnector, SslAcceptor) {
+    let mut client = SslConnector::builder(other::SslMethod::tls_client()).expect("a connector");
+    // The connector has the system's roots, which would be searched first.
+    let store = openssl::x509::store::X509StoreBuilder::new().expect("a store").build();
+    client.set_cert_store(store);
+    client.set_ca_file(files.join("ca.pem")).expect("a CA");
+    let mut server =
+        SslAcceptor::mozilla_intermediate_v5(other::SslMethod::tls_server()).expect("an acceptor");
+    server.set_certificate_chain_file(files.join("chain.pem")).expect("a chain");
+    server.set_private_key_file(files.join("key.pem"), SslFiletype::PEM).expect("a key");
+    (client.build(), server.build())
+}
+
 impl Library for Other {
     type Stream<S: Read + Write> = SslStream<S>;
 
     fn new(files: &Path, _: bool) -> Self {
-        let mut client = SslConnector::builder(other::SslMethod::tls_client()).expect("a connector");
-        // The connector has the system's roots, which would be searched first.
-        let store = openssl::x509::store::X509StoreBuilder::new().expect("a store").build();
-        client.set_cert_store(store);
-        client.set_ca_file(files.join("ca.pem")).expect("a CA");
-        let mut server =
-            SslAcceptor::mozilla_intermediate_v5(other::SslMethod::tls_server()).expect("an acceptor");
-        server.set_certificate_chain_file(files.join("chain.pem")).expect("a chain");
-        server.set_private_key_file(files.join("key.pem"), SslFiletype::PEM).expect("a key");
-        Self { client: client.build(), server: server.build() }
+        let (client, server) = other(files);
+        Self { client, server }
     }
 
     fn shake<S: Read + Write>(&self, client: S, server: S) -> (SslStream<S>, SslStream<S>) {
@@ -128,6 +151,10 @@ impl Library for Other {
         self.shake(client, server);
     }
 
+    fn resume_often(&self, _: usize) {
+        panic!("its connector keeps no sessions");
+    }
+
     fn client_context() {
         black_box(SslConnector::builder(other::SslMethod::tls_client()).expect("a connector").build());
     }
@@ -135,16 +162,38 @@ impl Library for Other {
 
 /// Does the work of a row so many times, and ends the program.
 pub fn work(library: &str, row: &str, count: usize) -> ! {
+    if row == "echo" {
+        echo(library, count);
+        std::process::exit(0)
+    }
     match library {
         "ours" => work_with::<Ours>(row, count),
         "other" => work_with::<Other>(row, count),
+        "rustls" => work_with::<Rustls>(row, count),
         _ => panic!("no library {library}"),
     }
     std::process::exit(0)
 }
 
+#[cfg(feature = "tokio")]
+fn echo(library: &str, count: usize) {
+    let time = super::echo::echo(library, &files(), count);
+    if std::env::var(super::SAYS).as_deref() == Ok("time") {
+        println!("{}", time.as_nanos());
+    }
+}
+
+#[cfg(not(feature = "tokio"))]
+fn echo(_: &str, _: usize) {
+    panic!("needs the feature tokio");
+}
+
+fn files() -> PathBuf {
+    PathBuf::from(std::env::var_os(FILES).expect("the files of the bench"))
+}
+
 fn work_with<L: Library>(row: &str, count: usize) {
-    let files = PathBuf::from(std::env::var_os(FILES).expect("the files of the bench"));
+    let files = files();
     if row == "context" {
         return (0..count).for_each(|_| L::client_context());
     }
@@ -172,7 +221,10 @@ fn work_once<L: Library>(library: &L, row: &str, count: usize) {
         }),
         "byte" => move_often::<1>(shake(library), count),
         "bulk" => move_often::<RECORD>(shake(library), count),
+        "byte-watched" => move_often::<1>(shake_watched(library), count),
+        "bulk-watched" => move_often::<RECORD>(shake_watched(library), count),
         "nothing" => read_nothing(library, count),
+        "resumed" => library.resume_often(count),
         "idle" => stay_idle(library, count),
         _ => panic!("no row {row}"),
     }
@@ -181,6 +233,12 @@ fn work_once<L: Library>(library: &L, row: &str, count: usize) {
 fn shake<L: Library>(library: &L) -> (impl Read + Write, impl Read + Write) {
     let (client, server) = wires();
     library.shake_in_memory(client, server)
+}
+
+/// Over a stream that is no more than `Read` and `Write`.
+fn shake_watched<L: Library>(library: &L) -> (impl Read + Write, impl Read + Write) {
+    let (client, server) = wires();
+    library.shake(client, server)
 }
 
 fn sockets() -> (UnixStream, UnixStream) {
