@@ -24,6 +24,8 @@ pub struct ReadAhead<S> {
     stream: S,
     capacity: usize,
     unread: Vec<u8>,
+    /// The stream keeps the contract of `Trusted::new`.
+    trusted: bool,
 }
 
 impl<S> ReadAhead<S> {
@@ -37,7 +39,13 @@ impl<S> ReadAhead<S> {
 
     /// Reads ahead by `capacity` bytes at most, and at least by one.
     pub fn with_capacity(stream: S, capacity: usize) -> Self {
-        Self { stream, capacity: capacity.max(1), unread: Vec::new() }
+        Self { stream, capacity: capacity.max(1), unread: Vec::new(), trusted: false }
+    }
+
+    /// As [`new`](Self::new), of a stream that is as good as one of the standard library's sockets, or is not.
+    #[cfg(any(feature = "tokio", feature = "futures-io"))]
+    pub(crate) fn of_known(stream: S, trusted: bool) -> Self {
+        Self { trusted, ..Self::new(stream) }
     }
 
     /// Puts bytes that were read from the stream before (by a server that looked at the first ones, say) in front of
@@ -95,7 +103,7 @@ impl<S: Read + Write> Carried for ReadAhead<S> {
     }
 
     fn is_trusted(&self) -> bool {
-        trusted::is_socket::<S>()
+        self.trusted || trusted::is_socket::<S>()
     }
 }
 

@@ -86,6 +86,8 @@ pub(crate) use carrier::{carries_at_once, forget_refused, may_carry};
 pub(crate) use core::suspends;
 pub(crate) use descriptor::disown_lost_socket;
 pub(crate) use stream::{has_transport_error, set_stream, take_suspension, take_transport_error};
+#[cfg(feature = "tokio")]
+pub(crate) use trusted::is_one_of;
 
 /// What a connection runs over. Sealed: this crate's channel types, and every `Read + Write`.
 pub trait Channel: sealed::Attach {

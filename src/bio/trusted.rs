@@ -134,15 +134,19 @@ impl<C: Carried + sealed::Attach> Channel for Trusted<C> {
 
 /// Whether it is a socket of the standard library's, or a reference to one. Those make one system call, and no more.
 pub(super) fn is_socket<S>() -> bool {
-    let known = [
+    is_one_of::<S>(&[
         TypeId::of::<TcpStream>(),
         TypeId::of::<UnixStream>(),
         TypeId::of::<&'static TcpStream>(),
         TypeId::of::<&'static UnixStream>(),
         TypeId::of::<&'static mut TcpStream>(),
         TypeId::of::<&'static mut UnixStream>(),
-    ];
-    known.contains(&type_id::<S>())
+    ])
+}
+
+/// Whether a type, whatever its lifetimes are, is one of these.
+pub(crate) fn is_one_of<S>(types: &[TypeId]) -> bool {
+    types.contains(&type_id::<S>())
 }
 
 /// The identity of a type, whatever its lifetimes are.
