@@ -73,7 +73,10 @@ impl SslContextBuilderRef {
         // SAFETY: the context is live and borrowed for writing; C copies the list, whose length fits 16 bits.
         let failed =
             unsafe { sys::SSL_CTX_set_alpn_protos(self.as_ptr(), wire.as_ptr(), wire.len() as c_uint) };
-        if failed == 0 { Ok(()) } else { Err(Error::from_queue("SSL_CTX_set_alpn_protos")) }
+        if failed != 0 {
+            return Err(Error::from_queue("SSL_CTX_set_alpn_protos"));
+        }
+        self.update_callbacks(|callbacks| callbacks.noted.alpn = Some(wire.into()))
     }
 
     /// Lets `callback` pick from a client's offer. If it panics, the handshake fails, and the panic goes on in the

@@ -15,7 +15,7 @@ use crate::ffi::ex_data::Slot;
 use crate::ffi::{errno, panics};
 use crate::library::LibContext;
 use crate::session::ClientSessionCache;
-use crate::ssl::state::State;
+use crate::ssl::state::{Noted, State};
 
 static SLOT: Slot<sys::SSL_CTX, Arc<Callbacks>> = Slot::new();
 
@@ -27,6 +27,8 @@ pub(crate) struct Callbacks {
     pub(crate) lib: LibContext,
     /// How many kinds of signatures its providers brought, where C goes wrong over that.
     pub(super) signature_kinds: Option<usize>,
+    /// What was set that C does not tell again.
+    pub(crate) noted: Noted,
     /// A client does not begin a handshake without a name to verify.
     pub(crate) demands_name: bool,
     /// The store has other holders, and cannot tell so itself.

@@ -75,7 +75,8 @@ impl SslContextBuilderRef {
         self.set_names("SSL_CTX_set1_sigalgs_list", list, |context, list| {
             // SAFETY: the context is live and borrowed for writing; the string outlives the call.
             unsafe { ext::SSL_CTX_set1_sigalgs_list(context, list.as_ptr()) }.into()
-        })
+        })?;
+        self.update_callbacks(|callbacks| callbacks.noted.sigalgs = Some(list.into()))
     }
 
     /// As [`set_sigalgs_list`](Self::set_sigalgs_list), for the signatures of clients only.
@@ -108,8 +109,10 @@ impl SslContextBuilderRef {
         let len = length(CALL, &flat)?;
         error::clear();
         // SAFETY: the context is live and borrowed for writing; C copies `len` numbers.
-        let done = unsafe { ext::SSL_CTX_set1_sigalgs(self.as_ptr(), flat.as_ptr(), len) };
-        if done == 1 { Ok(()) } else { Err(Error::from_queue(CALL)) }
+        if unsafe { ext::SSL_CTX_set1_sigalgs(self.as_ptr(), flat.as_ptr(), len) } != 1 {
+            return Err(Error::from_queue(CALL));
+        }
+        self.update_callbacks(|callbacks| callbacks.noted.sigalgs = Some(format!("{flat:?}").into()))
     }
 
     /// As [`set_sigalgs`](Self::set_sigalgs), for the signatures of clients only.

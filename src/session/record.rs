@@ -36,6 +36,8 @@ pub(crate) struct Terms {
     verify_mode: c_int,
     status: StatusType,
     security_level: u32,
+    /// The object's own, or those of the context that it was made from.
+    sigalgs: Option<Arc<str>>,
     /// The object's own rule; and the callback that C has, the crate's trampoline or one of C's, with its argument.
     security: Option<SecurityRule>,
     security_callback: (Option<usize>, usize),
@@ -78,6 +80,9 @@ impl Terms {
             verify_mode: ssl.verify_mode().bits(),
             status: ssl.tlsext_status_type(),
             security_level: ssl.security_level(),
+            sigalgs: state
+                .and_then(|state| state.noted().sigalgs.clone())
+                .or_else(|| first.and_then(|context| context.noted.sigalgs.clone())),
             security: state.and_then(|state| state.callbacks().security_rule()),
             // SAFETY: the object is live, and the call only reads it.
             security_callback: unsafe {
@@ -105,6 +110,7 @@ impl Terms {
             && (self.depth, self.auth_level) == (other.depth, other.auth_level)
             && (self.verify_mode, self.security_level) == (other.verify_mode, other.security_level)
             && self.status == other.status
+            && self.sigalgs == other.sigalgs
             && self.callback == other.callback
             && self.security_callback == other.security_callback
             && same_rule(self.security.as_ref(), other.security.as_ref())

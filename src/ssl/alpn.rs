@@ -6,6 +6,7 @@ use std::ptr;
 use openssl_sys as sys;
 
 use super::SslRef;
+use super::state::State;
 use crate::context::{OfferedProtocols, ProtocolList};
 use crate::error::Error;
 use crate::ffi::{bytes, compat};
@@ -33,9 +34,24 @@ impl SslRef {
         // SAFETY: the object is live and borrowed for writing; C copies `len` bytes, and NULL means none.
         match unsafe { sys::SSL_set_alpn_protos(self.as_ptr(), data, len) } {
             // Here 0 is success.
-            0 => Ok(()),
+            0 => {
+                State::of_mut(self)?.noted().alpn = Some(wire.into());
+                Ok(())
+            }
             _ => Err(Error::from_queue(CALL)),
         }
+    }
+
+    /// Whether this object offers a protocol, as far as it was set here: C tells that from 4.0 on.
+    pub(super) fn offers_protocol(&self, name: &[u8]) -> bool {
+        if let Ok(offered) = self.alpn_protos() {
+            return offered.contains(name);
+        }
+        // SAFETY: the object is live.
+        let Some(state) = (unsafe { State::of(self.as_ptr()) }) else { return false };
+        let on_context = || state.context.as_ref().and_then(|context| context.noted.alpn.clone());
+        let own = state.noted().alpn.clone();
+        own.or_else(on_context).is_some_and(|wire| OfferedProtocols::new(&wire).contains(name))
     }
 
     /// The protocols that this object itself offers.

@@ -6,22 +6,18 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::io::ENABLE_KTLS;
-use super::ktls::is_of_the_file;
 use super::phase::Phase;
 use super::state::State;
 use super::{SslRef, StatusType};
 use crate::bio;
-use crate::error::{
-    self, Alert, Error, ErrorCode, ErrorKind, ErrorStack, OcspRefusal, Reason, SslError, VerifyError,
-    VerifyFailure, Want,
-};
-use crate::ffi::{errno, panics, strings};
+use crate::error::{self, Error, ErrorCode, ErrorKind, SslError, Want};
+use crate::ffi::{errno, panics};
 
 /// What C answered, taken on the spot, before anything can change `errno` or the queue.
-struct Outcome {
-    ret: c_int,
-    code: c_int,
-    errno: c_int,
+pub(super) struct Outcome {
+    pub(super) ret: c_int,
+    pub(super) code: c_int,
+    pub(super) errno: c_int,
 }
 
 impl SslRef {
@@ -73,7 +69,7 @@ impl SslRef {
         unsafe {
             let Some(state) = State::of(ssl) else { return false };
             if !state.is_settled()
-                || ext::SSL_in_before(ssl) != 0
+                || sys::SSL_is_init_finished(ssl) == 0
                 || ext::SSL_get_options(ssl) & ENABLE_KTLS != 0
             {
                 return false;
@@ -183,7 +179,7 @@ impl SslRef {
             }
             state.heal();
         }
-        if state.reads_early() && phase.moves_data() {
+        if phase.moves_data() && (state.reads_early() || reads_early_in_c(ssl)) {
             refuse_early(state, ssl, name).map_err(SslError::refused)?;
         }
         // To serve a client lets an object forget what it is to ask for itself: then nobody would judge.
@@ -304,139 +300,15 @@ impl SslRef {
             state.suspend(self.place());
         }
     }
+}
 
-    #[cold]
-    fn diagnose(&mut self, name: &'static str, phase: Phase, outcome: &Outcome, code: ErrorCode) -> SslError {
-        let &Outcome { ret, errno, .. } = outcome;
-        let stack = ErrorStack::drain();
-        let suspended = matches!(code, ErrorCode::Want(_));
-        let error = if suspended {
-            Error::new(ErrorKind::NotReady, name).with_stack(stack)
-        } else {
-            let transport = bio::take_transport_error(self);
-            let verify = self.verify_failure(&stack);
-            let ocsp =
-                verify.as_ref().and_then(|_| State::of_mut(self).ok()).and_then(State::take_ocsp_refusal);
-            let kind = kind(code, errno, &stack, transport.is_some(), verify.as_ref());
-            // Otherwise early data came too late, or another call came in the middle of it.
-            let misplaced = kind == ErrorKind::WrongRole && !self.is_wrong_role_for(name);
-            let kind = if misplaced { ErrorKind::NotReady } else { kind };
-            // A system call's entry in the queue knows better than errno, which later calls may have changed.
-            let errno = stack.root().and_then(Reason::system_error).unwrap_or(errno);
-            Error::new(kind, name)
-                .with_stack(stack)
-                .with_transport(transport)
-                .with_verify_failure(verify)
-                .with_ocsp_refusal(ocsp)
-                .with_outcome(ret, code, errno)
-        };
-        let error = if suspended { error.with_outcome(ret, code, errno) } else { error };
-        // SAFETY: the object is live and borrowed for writing, and so are its BIOs.
-        unsafe {
-            bios(self.as_ptr()).into_iter().for_each(|bio| bio::forget_refused(bio, error.stack()));
-        }
-        let fatal = match code {
-            ErrorCode::Want(_) => false,
-            ErrorCode::ZeroReturn => phase.shakes_hands(),
-            _ => !is_harmless(&error) && !self.is_misuse(&error),
-        };
-        // SAFETY: the object is live.
-        if fatal && unsafe { ext::SSL_in_before(self.as_ptr()) } == 0 {
-            if let Ok(state) = State::of_mut(self) {
-                // The flag first: the story asks the transport's error for its text, which is the user's code.
-                state.poison(None);
-                state.tell(error.retell());
-            }
-            if phase.shakes_hands() {
-                self.forget_offered();
-            }
-        }
-        SslError::new(code, ret, error.errno(), Some(error))
-    }
-
-    /// Whether a call that C should not have got is one of the other role.
-    fn is_wrong_role_for(&self, name: &str) -> bool {
-        match name {
-            "SSL_read_early_data" => !self.is_server(),
-            "SSL_write_early_data" | "SSL_read_ex" | "SSL_peek_ex" | "SSL_write_ex" => false,
-            _ => true,
-        }
-    }
-
-    /// Whether C only refused the call, and the connection is as it was.
-    fn is_misuse(&self, error: &Error) -> bool {
-        error.stack().has(ext::ERR_LIB_SSL, SHOULD_NOT_HAVE_BEEN_CALLED)
-            && self.state_string_long() != "error"
-    }
-
-    /// Which certificate was refused, if that is what ended the handshake.
-    fn verify_failure(&mut self, stack: &ErrorStack) -> Option<VerifyFailure> {
-        let ssl = self.as_ptr();
-        let has = |reason| stack.has(ext::ERR_LIB_SSL, reason);
-        // SAFETY: the object is live, and the call only reads it. The alert is a client's own: no server sends it.
-        let malformed = has(ALERT_OFFSET + 113) && unsafe { ext::SSL_is_server(ssl) } == 0;
-        if malformed {
-            State::of_mut(self).ok()?.record_ocsp_refusal(OcspRefusal::Malformed);
-        }
-        let status = malformed || has(INVALID_STATUS_RESPONSE);
-        if !status && !has(CERTIFICATE_VERIFY_FAILED) {
-            return None;
-        }
-        // SAFETY: the object is live.
-        let result = unsafe { sys::SSL_get_verify_result(ssl) };
-        let error = VerifyError(c_int::try_from(result).unwrap_or(VerifyError::UNSPECIFIED.0));
-        let error = if status { VerifyError::OCSP_VERIFY_FAILED } else { error };
-        let recorded = State::of_mut(self).ok().and_then(State::take_refusal);
-        let failure = recorded.unwrap_or_else(|| VerifyFailure::new(error, None, None));
-        // libssl takes the alert from the last verdict, which need not be the first complaint.
-        let alert = match (malformed, status) {
-            (true, _) => None,
-            (_, true) => Some(Alert::BAD_CERTIFICATE_STATUS_RESPONSE),
-            _ => Some(error.alert()),
-        };
-        Some(VerifyFailure { expected: self.expected(), alert, ..failure })
-    }
-
-    /// All that this object demands of its peer's certificate: the names, and a mail address.
-    pub(crate) fn expected(&self) -> Vec<String> {
-        self.expected_and_named().0
-    }
-
-    /// As [`expected`](Self::expected), and whether there is a name among it.
-    pub(super) fn expected_and_named(&self) -> (Vec<String>, bool) {
-        let mut expected = self.expected_names();
-        let has_name = !expected.is_empty();
-        let email = self.verify_param().email();
-        expected.extend(email.map(|email| email.to_string_lossy().into_owned()));
-        (expected, has_name)
-    }
-
-    /// The names that this object verifies its peer's certificate against.
-    pub(super) fn expected_names(&self) -> Vec<String> {
-        let ssl = self.as_ptr();
-        let mut names = Vec::new();
-        // SAFETY: the object is live and lends its parameters (get0).
-        let param = unsafe { sys::SSL_get0_param(ssl) };
-        for i in 0.. {
-            // SAFETY: the parameters are live; past the last name comes NULL. The text is copied at once.
-            let name = unsafe { strings::lossy(ext::X509_VERIFY_PARAM_get0_host(param, i)) };
-            if name.is_empty() {
-                break;
-            }
-            names.push(name);
-        }
-        // SAFETY: the parameters are live; the text is ours to free (get1).
-        let address = unsafe { ext::X509_VERIFY_PARAM_get1_ip_asc(param) };
-        if !address.is_null() {
-            // SAFETY: a C string of ours, freed once, by the allocator that made it.
-            unsafe {
-                names.push(strings::lossy(address));
-                sys::OPENSSL_free(address.cast());
-            }
-        }
-        // Where there is no address OpenSSL says so there.
-        error::clear_few();
-        names
+/// Whether a server is in the middle of early data, whoever began to read it: libssl takes none that nobody asked for.
+fn reads_early_in_c(ssl: *mut sys::SSL) -> bool {
+    // SAFETY: the caller's object is live, and the calls only read it.
+    unsafe {
+        ext::SSL_is_server(ssl) == 1
+            && ext::SSL_get_state(ssl) == ext::TLS_ST_EARLY_DATA as ext::OSSL_HANDSHAKE_STATE
+            && ext::SSL_get_early_data_status(ssl) == ext::SSL_EARLY_DATA_ACCEPTED
     }
 }
 
@@ -451,8 +323,6 @@ fn refuse_early(state: &State, ssl: *mut sys::SSL, name: &'static str) -> Result
     Err(Error::new(ErrorKind::NotReady, name).with_detail("early data is not read to its end"))
 }
 
-/// After a call on a filter before an object, which may have written to it or not: notes whether libssl holds a write.
-///
 /// What SSL_get_error says of a return value that is no success.
 ///
 /// # Safety
@@ -470,6 +340,8 @@ unsafe fn judge(ssl: *mut sys::SSL, ret: c_int) -> c_int {
     }
 }
 
+/// After a call on a filter before an object, which may have written to it or not: notes whether libssl holds a write.
+///
 /// # Safety
 ///
 /// `ssl` is live.
@@ -488,77 +360,7 @@ pub(crate) unsafe fn note_write(ssl: *mut sys::SSL, written: bool) {
 ///
 /// `ssl` is live.
 #[inline]
-unsafe fn bios(ssl: *mut sys::SSL) -> [*mut sys::BIO; 2] {
+pub(super) unsafe fn bios(ssl: *mut sys::SSL) -> [*mut sys::BIO; 2] {
     // SAFETY: by this function's contract; get0.
     unsafe { [sys::SSL_get_rbio(ssl), sys::SSL_get_wbio(ssl)] }
-}
-
-const CERTIFICATE_VERIFY_FAILED: c_int = 134;
-/// A status callback of a client's refused.
-const INVALID_STATUS_RESPONSE: c_int = 328;
-const UNEXPECTED_EOF: c_int = 294;
-/// Received alerts are reasons from here on.
-const ALERT_OFFSET: c_int = 1000;
-/// ERR_R_SHOULD_NOT_HAVE_BEEN_CALLED, a reason of every library: the method of the other role.
-const SHOULD_NOT_HAVE_BEEN_CALLED: c_int = 257 | 3 << 18;
-const BIO_NOT_SET: c_int = 128;
-/// Reasons of libssl that leave the connection alive: connection type not set, uninitialized, shutdown while in
-/// init, protocol is shutdown (for a write), a DTLS message too big.
-const HARMLESS: [c_int; 5] = [144, 276, 407, 207, 334];
-
-fn is_harmless(error: &Error) -> bool {
-    let harmless = HARMLESS.iter().any(|reason| error.stack().has(ext::ERR_LIB_SSL, *reason));
-    // On 4.0 a DTLS message that is too big leaves nothing behind, but no transport error either.
-    (harmless || is_of_the_file(error)) && error.transport().is_none()
-}
-
-/// Tells failures apart. Verification comes first, for its entry is only the last of several.
-fn kind(
-    code: ErrorCode,
-    errno: c_int,
-    stack: &ErrorStack,
-    transport: bool,
-    verify: Option<&VerifyFailure>,
-) -> ErrorKind {
-    if let Some(failure) = verify {
-        return ErrorKind::Verification(failure.error);
-    }
-    if code == ErrorCode::ZeroReturn {
-        return ErrorKind::Closed;
-    }
-    let ssl_reason = |found: &dyn Fn(c_int) -> bool| {
-        stack.iter().any(|entry| entry.library_code() == ext::ERR_LIB_SSL && found(entry.reason_code()))
-    };
-    let alert = stack
-        .iter()
-        .filter(|entry| entry.library_code() == ext::ERR_LIB_SSL)
-        .find_map(|entry| u8::try_from(entry.reason_code() - ALERT_OFFSET).ok());
-    if let Some(number) = alert {
-        return ErrorKind::Alert(Alert(number));
-    }
-    if ssl_reason(&|reason| reason == UNEXPECTED_EOF) {
-        return ErrorKind::UnexpectedEof;
-    }
-    let root = stack.root();
-    let of_system = root.is_some_and(|root| root.system_error().is_some());
-    let of_tls = root.is_some_and(|root| root.library_code() == ext::ERR_LIB_SSL);
-    // A BIO's own error is the transport's, which 4.0 calls a system error, and earlier ones do not.
-    let of_bio = root.is_some_and(|root| root.library_code() == ext::ERR_LIB_BIO);
-    if of_system || of_bio || (transport && !of_tls) {
-        return ErrorKind::Io;
-    }
-    if ssl_reason(&|reason| reason == BIO_NOT_SET) {
-        return ErrorKind::NoTransport;
-    }
-    if ssl_reason(&|reason| reason == SHOULD_NOT_HAVE_BEEN_CALLED) {
-        return ErrorKind::WrongRole;
-    }
-    if ssl_reason(&|reason| matches!(reason, 144 | 207 | 276 | 407)) {
-        return ErrorKind::NotReady;
-    }
-    match code {
-        ErrorCode::Syscall if errno != 0 || root.is_some() => ErrorKind::Io,
-        ErrorCode::Ssl if root.is_some() => ErrorKind::Protocol,
-        _ => ErrorKind::Unspecified,
-    }
 }

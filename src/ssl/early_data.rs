@@ -12,7 +12,7 @@ use super::phase::Phase;
 use super::resumption::Chosen;
 use super::state::State;
 use super::{Role, SslRef};
-use crate::context::{AllowEarlyData, SslOptions, run};
+use crate::context::{AllowEarlyData, ProtocolVersion, SslOptions, run};
 use crate::error::{Error, ErrorCode, SslError};
 use crate::session::{SslSession, SslSessionRef};
 
@@ -209,6 +209,16 @@ impl SslRef {
         self.set_options(SslOptions::NO_ANTI_REPLAY);
     }
 
+    /// Whether early data would go out with a session: C fails where what the session was made with is not what is offered now.
+    fn may_send_early(&self, session: &SslSessionRef) -> bool {
+        let speaks =
+            |version: ProtocolVersion| self.max_proto_version().is_none_or(|highest| highest.0 >= version.0);
+        speaks(ProtocolVersion::TLS1_3)
+            && !self.options().contains(SslOptions::NO_TLSV1_3)
+            && session.alpn_selected().is_none_or(|protocol| self.offers_protocol(protocol))
+            && session.hostname().is_none_or(|name| self.sni() == Some(name))
+    }
+
     /// Settles which session an object that has not begun will offer, as the call that begins would, and answers with that
     /// session if it allows early data. It is a copy that nobody else has.
     pub(crate) fn settle_early_session(&mut self) -> Result<Option<SslSession>, Error> {
@@ -217,7 +227,10 @@ impl SslRef {
         let session = match self.session_max_early_data() {
             None | Some(0) => None,
             // SAFETY: the object lends its session (get0), which is not NULL.
-            Some(_) => Some(unsafe { SslSessionRef::from_ptr(ext::SSL_get_session(self.as_ptr())) }.dup()?),
+            Some(_) => Some(unsafe { SslSessionRef::from_ptr(ext::SSL_get_session(self.as_ptr())) })
+                .filter(|session| self.may_send_early(session))
+                .map(SslSessionRef::dup)
+                .transpose()?,
         };
         if session.is_some() {
             self.put_session(session.as_ref())?;

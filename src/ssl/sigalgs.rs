@@ -6,6 +6,7 @@ use std::ptr;
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
+use super::state::State;
 use super::{Nid, SslRef};
 use crate::error::{Error, ErrorKind};
 use crate::ffi::{compat, strings};
@@ -61,10 +62,12 @@ impl SslRef {
     #[doc(alias = "SSL_set1_sigalgs_list")]
     pub fn set_sigalgs_list(&mut self, list: &str) -> Result<(), Error> {
         const CALL: &str = "SSL_set1_sigalgs_list";
-        let list = strings::c_list(CALL, list)?;
+        let names = strings::c_list(CALL, list)?;
         crate::error::clear();
         // SAFETY: the object is live and borrowed for writing; C reads a string that lives for the call.
-        done(CALL, unsafe { ext::SSL_set1_sigalgs_list(self.as_ptr(), list.as_ptr()) })
+        done(CALL, unsafe { ext::SSL_set1_sigalgs_list(self.as_ptr(), names.as_ptr()) })?;
+        State::of_mut(self)?.noted().sigalgs = Some(list.into());
+        Ok(())
     }
 
     /// Sets the signature algorithms of certificates from clients, by name, as
@@ -98,7 +101,9 @@ impl SslRef {
         let (numbers, len) = flatten(CALL, pairs)?;
         crate::error::clear();
         // SAFETY: the object is live and borrowed for writing; C reads `len` numbers and keeps copies.
-        done(CALL, unsafe { ext::SSL_set1_sigalgs(self.as_ptr(), numbers.as_ptr(), len) })
+        done(CALL, unsafe { ext::SSL_set1_sigalgs(self.as_ptr(), numbers.as_ptr(), len) })?;
+        State::of_mut(self)?.noted().sigalgs = Some(format!("{numbers:?}").into());
+        Ok(())
     }
 
     /// Sets the signature algorithms of certificates from clients, as [`set_sigalgs`](Self::set_sigalgs).

@@ -28,6 +28,15 @@ pub enum Role {
     Server,
 }
 
+/// Settings as they were made.
+#[derive(Clone, Default)]
+pub(crate) struct Noted {
+    /// The signature algorithms that are accepted, in words of no meaning but that of being the same.
+    pub(crate) sigalgs: Option<Arc<str>>,
+    /// The protocols that are offered, as they are sent.
+    pub(crate) alpn: Option<Arc<[u8]>>,
+}
+
 /// One per object. All of it is shared-safe: a callback reads it while the caller holds the object.
 #[derive(Default)]
 pub(crate) struct State {
@@ -53,6 +62,8 @@ pub(crate) struct State {
     began: Mutex<Option<Began>>,
     /// The session that a server took out of a ticket: its address, to compare.
     opened: AtomicUsize,
+    /// What was set on the object that C does not tell again.
+    noted: Mutex<Noted>,
     /// What tells the object's peer from others of the same name.
     resumption_label: Mutex<String>,
     /// Contexts that the object had: libssl keeps pointers into them when it is switched to another.
@@ -75,6 +86,11 @@ impl State {
     pub(crate) unsafe fn of<'a>(ssl: *const sys::SSL) -> Option<&'a Self> {
         // SAFETY: `create` sets the value once for the life of the object and nobody replaces it.
         unsafe { SLOT.get(ssl) }
+    }
+
+    /// What was set on the object that C does not tell again.
+    pub(crate) fn noted(&self) -> MutexGuard<'_, Noted> {
+        lock(&self.noted)
     }
 
     /// Where a failure is kept that the call in which it came did not tell.
@@ -120,6 +136,7 @@ impl State {
             role: self.role.load(Ordering::Relaxed).into(),
             chosen: self.chosen.load(Ordering::Relaxed).into(),
             resumption_label: Mutex::new(lock(&self.resumption_label).clone()),
+            noted: Mutex::new(self.noted().clone()),
             contexts: Mutex::new(lock(&self.contexts).clone()),
             context: self.context.clone(),
             callbacks: Mutex::new(self.callbacks().for_copy()),

@@ -19,10 +19,20 @@ use crate::ssl::state::State;
 pub(crate) enum Asking {
     #[default]
     Nothing,
-    Asked(Question),
+    Asked(Of, Question),
     /// The question is being looked at.
     Polled,
-    Answered(Answer),
+    Answered(Of, Answer),
+}
+
+/// Which handshake a question is about: the client's random bytes. C may have begun another one on the object.
+type Of = [u8; 32];
+
+fn handshake_of(ssl: &SslRef) -> Of {
+    let mut random = [0; 32];
+    // SAFETY: the object is live; C writes so many bytes at most.
+    unsafe { openssl_sys::SSL_get_client_random(ssl.as_ptr(), random.as_mut_ptr(), random.len()) };
+    random
 }
 
 type Question = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -39,37 +49,42 @@ pub(super) fn poll_answer(ssl: &SslRef, task: &mut Context<'_>) -> Option<Poll<(
     // SAFETY: the object is live.
     let state = unsafe { State::of(ssl.as_ptr()) }?;
     let asking = mem::replace(&mut *state.asking(), Asking::Polled);
-    let mut question = match asking {
-        Asking::Asked(question) => question,
+    let (of, mut question) = match asking {
+        Asking::Asked(of, question) => (of, question),
         other => {
-            let answered = matches!(other, Asking::Answered(_));
+            let answered = matches!(other, Asking::Answered(..));
             *state.asking() = other;
             return answered.then_some(Poll::Ready(()));
         }
     };
     // Not under the lock: it is the user's code.
     let (asking, poll) = match question.as_mut().poll(task) {
-        Poll::Pending => (Asking::Asked(question), Poll::Pending),
-        Poll::Ready(answer) => (Asking::Answered(answer), Poll::Ready(())),
+        Poll::Pending => (Asking::Asked(of, question), Poll::Pending),
+        Poll::Ready(answer) => (Asking::Answered(of, answer), Poll::Ready(())),
     };
     *state.asking() = asking;
     Some(poll)
 }
 
 /// What a callback does: `Ok` is the answer that has come; `Err` says whether there is a question to wait for.
-fn ask(ssl: &SslRef, question: impl FnOnce() -> Question) -> Result<Answer, Asked> {
+fn ask(ssl: &SslRef, of: Of, question: impl FnOnce() -> Question) -> Result<Answer, Asked> {
     // SAFETY: the object is live, for its callback is running.
     let Some(state) = (unsafe { State::of(ssl.as_ptr()) }) else { return Err(Asked::Nowhere) };
     let asking = mem::take(&mut *state.asking());
     match asking {
-        Asking::Answered(answer) => Ok(answer),
-        asking @ (Asking::Asked(_) | Asking::Polled) => {
-            *state.asking() = asking;
+        Asking::Answered(about, answer) if about == of => Ok(answer),
+        Asking::Asked(about, question) if about == of => {
+            *state.asking() = Asking::Asked(about, question);
             Err(Asked::Waits)
         }
-        Asking::Nothing => {
+        Asking::Polled => {
+            *state.asking() = Asking::Polled;
+            Err(Asked::Waits)
+        }
+        // What was asked in an earlier handshake goes away, without the lock.
+        Asking::Nothing | Asking::Answered(..) | Asking::Asked(..) => {
             let question = question();
-            *state.asking() = Asking::Asked(question);
+            *state.asking() = Asking::Asked(of, question);
             Err(Asked::Waits)
         }
     }
@@ -123,7 +138,7 @@ impl SslContextBuilderRef {
                 let future = callback(view);
                 Box::pin(async move { Answer::Certificate(Box::new(future.await)) })
             };
-            match ask(view, question) {
+            match ask(view, handshake_of(view), question) {
                 Ok(Answer::Certificate(decide)) => decide(view),
                 Err(Asked::Waits) => CertificateDecision::Suspend,
                 Ok(_) | Err(Asked::Nowhere) => CertificateDecision::Refuse,
@@ -148,7 +163,9 @@ impl SslContextBuilderRef {
                 let future = callback(hello);
                 Box::pin(async move { Answer::ClientHello(Box::new(future.await)) })
             };
-            match ask(hello, question) {
+            // The object has these bytes only after this.
+            let of = hello.random().try_into().unwrap_or_default();
+            match ask(hello, of, question) {
                 Ok(Answer::ClientHello(decide)) => decide(hello),
                 Err(Asked::Waits) => ClientHelloDecision::Suspend,
                 Ok(_) | Err(Asked::Nowhere) => ClientHelloDecision::Refuse(Alert::INTERNAL_ERROR),
@@ -175,12 +192,41 @@ impl SslContextBuilderRef {
                 let future = callback(view);
                 Box::pin(async move { Answer::Chain(future.await) })
             };
-            match ask(view.ssl(), question) {
+            match ask(view.ssl(), handshake_of(view.ssl()), question) {
                 Ok(Answer::Chain(accepted)) => accepted,
                 // On a server, where a pause would accept, it is refused.
                 Err(Asked::Waits) => view.suspend().is_ok(),
                 Ok(_) | Err(Asked::Nowhere) => false,
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::context::{SslContext, SslMethod};
+    use crate::ssl::Ssl;
+
+    #[test]
+    fn an_answer_about_an_earlier_handshake_is_none() {
+        let context = SslContext::builder(SslMethod::tls_client()).unwrap().build();
+        let ssl = Ssl::new(&context).unwrap();
+        // SAFETY: the object is live.
+        let state = unsafe { State::of(ssl.as_ptr()) }.unwrap();
+        let question = || -> Question { Box::pin(std::future::ready(Answer::Chain(true))) };
+        let (earlier, now) = ([1; 32], [2; 32]);
+
+        *state.asking() = Asking::Answered(earlier, Answer::Chain(true));
+        assert!(matches!(ask(&ssl, now, question), Err(Asked::Waits)));
+        assert!(matches!(*state.asking(), Asking::Asked(of, _) if of == now));
+
+        let mut task = Context::from_waker(std::task::Waker::noop());
+        assert_eq!(poll_answer(&ssl, &mut task), Some(Poll::Ready(())));
+        assert!(matches!(ask(&ssl, now, question), Ok(Answer::Chain(true))));
+        // It counts once.
+        assert!(matches!(ask(&ssl, now, question), Err(Asked::Waits)));
     }
 }

@@ -125,6 +125,7 @@ impl<S, I: PollIo<S>> Handshake<S, I> {
                 _ => match asking::poll_answer(handshake.ssl(), task) {
                     Some(Poll::Pending) => true,
                     Some(Poll::Ready(())) => {
+                        handshake.channel_mut().wakers.again();
                         progress = handshake.resume();
                         continue;
                     }

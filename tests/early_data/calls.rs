@@ -43,6 +43,32 @@ fn data_is_read_to_its_end_and_then_the_handshake_is_finished() {
 }
 
 #[test]
+fn early_data_that_c_began_to_read_is_not_taken_for_confirmed_data() {
+    let scene = Scene::new();
+    let mut two = sent(&scene);
+    let (mut buf, mut read) = ([0_u8; 100], 0);
+    // SAFETY: the object is live and nobody else's; the buffer has one byte at least.
+    let ret = unsafe {
+        openssl_sys::SSL_read_early_data(two.server.as_ptr(), buf.as_mut_ptr().cast(), 1, &raw mut read)
+    };
+    assert_eq!((ret, read), (1, 1));
+    for error in [two.server.read(&mut buf).unwrap_err(), two.server.write(b"x").unwrap_err()] {
+        assert_eq!(error.error().unwrap().kind(), ErrorKind::NotReady, "{error:?}");
+    }
+    assert_eq!(two.server.read_early_data(&mut buf).unwrap(), EarlyRead::Data(4));
+    two.connect().unwrap();
+    // SAFETY: as above.
+    let ret = unsafe {
+        openssl_sys::SSL_read_early_data(two.server.as_ptr(), buf.as_mut_ptr().cast(), 1, &raw mut read)
+    };
+    assert_eq!(ret, 2);
+    assert_eq!(two.client.write(b"later").unwrap(), 5);
+    // It is at its end.
+    assert_eq!(two.server.read(&mut buf).unwrap(), 5);
+    assert!(buf.starts_with(b"later"));
+}
+
+#[test]
 fn an_ordinary_read_does_not_take_early_data_for_confirmed_data() {
     let scene = Scene::new();
     let mut two = sent(&scene);

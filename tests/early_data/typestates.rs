@@ -3,7 +3,7 @@
 use std::io::{ErrorKind as ErrorOf, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use libssl::context::ProtocolVersion;
+use libssl::context::{AlpnDecision, ProtocolVersion};
 use libssl::early::EarlyOutcome;
 use libssl::session::ClientSessionCache;
 use libssl::ssl::EarlyDataStatus;
@@ -201,6 +201,53 @@ fn a_session_from_the_cache_of_a_client_is_good_for_early_data() {
     assert_eq!(outcome, EarlyOutcome::Accepted);
     assert!(client.ssl().session_reused());
     assert_eq!(served.unwrap().early, DATA);
+}
+
+/// Where the session is of another protocol, C would fail the handshake.
+#[test]
+fn a_session_that_does_not_fit_what_is_offered_now_takes_no_early_data_and_resumes() {
+    let mut scene = Scene::with(|server| {
+        server
+            .set_alpn_select_cb(|_, offered| match offered.first_of(["h2", "http/1.1"]) {
+                Some(protocol) => AlpnDecision::Select(protocol),
+                None => AlpnDecision::Ignore,
+            })
+            .unwrap();
+    });
+    let mut client = client_builder();
+    client.set_alpn_protos(["h2", "http/1.1"]).unwrap();
+    scene.client = client.build();
+    for (offered, fits) in [
+        (None, true),
+        (Some(&["http/1.1", "h2"][..]), true),
+        (Some(&["http/1.1"]), false),
+        (Some(&[]), false),
+    ] {
+        let session = scene.session();
+        assert_eq!(session.alpn_selected(), Some(&b"h2"[..]));
+        let mut ssl = scene.resuming(&session);
+        if let Some(protocols) = offered {
+            ssl.set_alpn_protos(protocols).unwrap();
+        }
+        let (left, right) = duplex();
+        let (client, served) = run(ssl, left, DATA, Serving::new(scene.server(), right, b""));
+        let (client, outcome) = client.unwrap();
+        let expected = if fits { EarlyOutcome::Accepted } else { EarlyOutcome::NotSent };
+        assert!(outcome == expected, "{offered:?}: {outcome:?}");
+        assert!(client.ssl().session_reused());
+        assert_eq!(served.unwrap().early, if fits { DATA } else { b"" });
+    }
+}
+
+#[test]
+fn a_client_that_speaks_no_tls_1_3_any_more_sends_no_early_data() {
+    let scene = Scene::new();
+    let mut ssl = scene.client();
+    ssl.set_max_proto_version(Some(ProtocolVersion::TLS1_2)).unwrap();
+    let (left, right) = duplex();
+    let (client, served) = run(ssl, left, DATA, Serving::new(scene.server(), right, b""));
+    assert_eq!(client.unwrap().1, EarlyOutcome::NotSent);
+    assert!(served.unwrap().early.is_empty());
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn store() -> X509Store {
 }
 
 /// Each changes whom a client takes for its peer, or whom its peer takes for it.
-const CHANGES: [Change; 14] = [
+const CHANGES: [Change; 16] = [
     ("another name", nothing, |ssl| ssl.set_server_name("127.0.0.1").unwrap()),
     ("a name besides", nothing, |ssl| ssl.add_verify_host("example.org").unwrap()),
     ("another SNI", nothing, |ssl| ssl.set_sni(Some("example.org")).unwrap()),
@@ -54,6 +54,14 @@ const CHANGES: [Change; 14] = [
     }),
     ("a depth", nothing, |ssl| ssl.verify_param_mut().set_depth(Some(3))),
     ("more flags", nothing, |ssl| ssl.verify_param_mut().set_flags(VerifyFlags::X509_STRICT).unwrap()),
+    (
+        "signature algorithms",
+        |context| context.set_sigalgs_list("ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256").unwrap(),
+        as_it_is,
+    ),
+    ("signature algorithms of the object", nothing, |ssl| {
+        ssl.set_sigalgs_list("ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256").unwrap()
+    }),
     ("a security level", nothing, |ssl| ssl.raise_security_level(3)),
     (
         "a certificate of the client's",
