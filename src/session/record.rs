@@ -148,7 +148,8 @@ pub(crate) fn lasts(session: &SslSessionRef, ssl: &SslRef) -> bool {
     // From 4.0 on there may be more addresses than OpenSSL tells. Those that it tells are in the certificate, or the session is
     // not resumed.
     let hides = compat::running_version() >= 0x4000_0000;
-    let is_there = param.ip().is_none_or(|address| !hides || certificate.check_ip(address).unwrap_or(false));
+    let is_there = || param.ip().is_none_or(|address| certificate.check_ip(address).unwrap_or(false));
+    let is_there = !hides || is_there();
     let has_mail = hides && param.email().is_some();
     crate::error::clear();
     is_valid && is_there && !has_mail

@@ -171,6 +171,7 @@ impl Ssl {
     }
 
     /// The pointer, which stays owned by this object.
+    #[inline]
     pub fn as_ptr(&self) -> *mut sys::SSL {
         ForeignType::as_ptr(self)
     }
@@ -190,6 +191,7 @@ impl SslRef {
     /// `ssl` is live for `'a`, and nobody changes it for as long. What its BIOs and callbacks hold may be used on whichever
     /// thread the reference is sent to. Nobody changes the settings of its context for as long, nor while a clone of what
     /// [`context`](Self::context) lends lives. With OpenSSL 4.0, its names are as for [`Ssl::from_ptr`].
+    #[inline]
     pub unsafe fn from_ptr<'a>(ssl: *mut sys::SSL) -> &'a Self {
         // SAFETY: by this function's contract.
         unsafe { <Self as ForeignTypeRef>::from_ptr(ssl) }
@@ -207,6 +209,7 @@ impl SslRef {
     }
 
     /// The pointer.
+    #[inline]
     pub fn as_ptr(&self) -> *mut sys::SSL {
         ForeignTypeRef::as_ptr(self)
     }
