@@ -179,7 +179,7 @@ impl SslRef {
             }
             state.heal();
         }
-        if phase.moves_data() && (state.reads_early() || reads_early_in_c(ssl)) {
+        if phase.moves_data() && (state.reads_early() || self.is_amid_early_data()) {
             refuse_early(state, ssl, name).map_err(SslError::refused)?;
         }
         // To serve a client lets an object forget what it is to ask for itself: then nobody would judge.
@@ -299,16 +299,6 @@ impl SslRef {
         if let Some(state) = state.filter(|state| state.demands_name() || state.is_session_open()) {
             state.suspend(self.place());
         }
-    }
-}
-
-/// Whether a server is in the middle of early data, whoever began to read it: libssl takes none that nobody asked for.
-fn reads_early_in_c(ssl: *mut sys::SSL) -> bool {
-    // SAFETY: the caller's object is live, and the calls only read it.
-    unsafe {
-        ext::SSL_is_server(ssl) == 1
-            && ext::SSL_get_state(ssl) == ext::TLS_ST_EARLY_DATA as ext::OSSL_HANDSHAKE_STATE
-            && ext::SSL_get_early_data_status(ssl) == ext::SSL_EARLY_DATA_ACCEPTED
     }
 }
 

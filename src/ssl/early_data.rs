@@ -11,7 +11,7 @@ use super::callbacks::closure;
 use super::phase::Phase;
 use super::resumption::Chosen;
 use super::state::State;
-use super::{Role, SslRef};
+use super::{HandshakeState, Role, SslRef};
 use crate::context::{AllowEarlyData, ProtocolVersion, SslOptions, run};
 use crate::error::{Error, ErrorCode, SslError};
 use crate::session::{SslSession, SslSessionRef};
@@ -207,6 +207,13 @@ impl SslRef {
     #[doc(alias = "SSL_OP_NO_ANTI_REPLAY")]
     pub fn danger_allow_early_data_replays(&mut self) {
         self.set_options(SslOptions::NO_ANTI_REPLAY);
+    }
+
+    /// Whether a server has early data to read, whoever began to: libssl takes none that nobody asked for.
+    pub(super) fn is_amid_early_data(&self) -> bool {
+        self.is_server()
+            && self.early_data_status() == EarlyDataStatus::Accepted
+            && self.state() == HandshakeState::EarlyData
     }
 
     /// Whether early data would go out with a session: C fails where what the session was made with is not what is offered now.
