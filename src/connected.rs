@@ -122,7 +122,7 @@ impl<C: Channel> Connected<C> {
     #[doc(alias = "SSL_peek_ex")]
     #[doc(alias = "SSL_peek")]
     pub fn peek(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.receive(|ssl| ssl.peek(buf))
+        self.receive(buf.len(), |ssl| ssl.peek(buf))
     }
 
     /// Ends the connection cleanly: sends close_notify, and waits for the peer's if called again.
@@ -285,13 +285,21 @@ impl<C: Channel> Connected<C> {
         }
     }
 
-    fn receive(&mut self, read: impl FnOnce(&mut SslRef) -> Result<usize, SslError>) -> io::Result<usize> {
+    /// Reads into room for so many bytes.
+    fn receive(
+        &mut self,
+        room: usize,
+        read: impl FnOnce(&mut SslRef) -> Result<usize, SslError>,
+    ) -> io::Result<usize> {
         self.want = None;
         // In a renegotiation a write waits for the peer's handshake, and would take the peer's data for a breach of
         // protocol: then the read goes first.
         let read_first = self.has_pending_write() && self.pending_on == Some(Want::Read);
         if !read_first {
             self.finish_write_or_leave_it()?;
+        }
+        if C::READS_AHEAD && room > 0 && !self.has_pending_write() && self.link.ssl.is_dry() {
+            self.read_ahead()?;
         }
         match read(&mut self.link.ssl) {
             Ok(read) => Ok(read),
@@ -305,6 +313,18 @@ impl<C: Channel> Connected<C> {
                 Err(error)
             }
         }
+    }
+
+    /// Lets the channel read before libssl is asked: as long as it waits, libssl would. Nothing that is the user's runs beneath C
+    /// then, and a read that finds nothing need not go there.
+    fn read_ahead(&mut self) -> io::Result<()> {
+        let Link { ssl, held } = &mut self.link;
+        let filled = panics::enter(|| panics::contain(|| C::fill(held)), || ssl.poison_by_panic());
+        let outcome = filled.unwrap_or(Ok(()));
+        if outcome.is_err() {
+            self.want = Some(Want::Read);
+        }
+        outcome
     }
 
     /// A peer that does not read must not keep us from reading.
@@ -384,7 +404,7 @@ impl<C: Channel> Connected<C> {
 
 impl<C: Channel> Read for Connected<C> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.receive(|ssl| ssl.read(buf))
+        self.receive(buf.len(), |ssl| ssl.read(buf))
     }
 }
 

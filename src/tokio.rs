@@ -21,15 +21,12 @@
 
 mod limits;
 
-use std::any::TypeId;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use ::tokio::net::{TcpStream, UnixStream};
 
-use crate::bio;
 use crate::task::{self, PollIo};
 
 pub use crate::task::{FailedParts, HandshakeFailure};
@@ -69,15 +66,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PollIo<S> for Io {
     #[inline]
     fn poll_flush(stream: &mut S, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(stream).poll_flush(task)
-    }
-
-    fn is_socket() -> bool {
-        bio::is_one_of::<S>(&[
-            TypeId::of::<TcpStream>(),
-            TypeId::of::<UnixStream>(),
-            TypeId::of::<&'static mut TcpStream>(),
-            TypeId::of::<&'static mut UnixStream>(),
-        ])
     }
 
     fn poll_close(stream: &mut S, task: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -819,3 +819,81 @@ fn a_connection_that_is_cut_says_so_behind_a_buffer_too() {
         drop(kept);
     }
 }
+
+/// A filter of C's that leaves an entry in the queue and says "again".
+mod noisy_filter {
+    use std::ffi::{c_char, c_int, c_long, c_void};
+
+    use libssl::bio::Bio;
+    use openssl_sys as sys;
+    use openssl_sys_ext as ext;
+
+    unsafe extern "C" fn read(bio: *mut sys::BIO, _: *mut c_char, _: c_int) -> c_int {
+        // SAFETY: C passes a live BIO; the rest writes the thread's queue.
+        unsafe {
+            sys::ERR_new();
+            sys::ERR_set_error(32, 100, c"why it waits".as_ptr());
+            sys::BIO_set_flags(bio, sys::BIO_FLAGS_READ | sys::BIO_FLAGS_SHOULD_RETRY);
+        }
+        -1
+    }
+
+    unsafe extern "C" fn write(bio: *mut sys::BIO, data: *const c_char, len: c_int) -> c_int {
+        // SAFETY: C passes a live BIO in a chain, and lends the data.
+        unsafe { sys::BIO_write(ext::BIO_next(bio), data.cast(), len) }
+    }
+
+    unsafe extern "C" fn control(
+        bio: *mut sys::BIO,
+        command: c_int,
+        number: c_long,
+        data: *mut c_void,
+    ) -> c_long {
+        // SAFETY: as above.
+        unsafe {
+            let next = ext::BIO_next(bio);
+            if next.is_null() { 0 } else { sys::BIO_ctrl(next, command, number, data) }
+        }
+    }
+
+    unsafe extern "C" fn create(bio: *mut sys::BIO) -> c_int {
+        // SAFETY: C passes a BIO that is being made.
+        unsafe { sys::BIO_set_init(bio, 1) };
+        1
+    }
+
+    pub fn new() -> Bio {
+        // SAFETY: the method is never freed, and has the functions that such a filter needs; the BIO is nobody else's.
+        unsafe {
+            let method = sys::BIO_meth_new(ext::BIO_TYPE_FILTER as c_int | 100, c"noisy".as_ptr());
+            sys::BIO_meth_set_read__fixed_rust(method, Some(read));
+            sys::BIO_meth_set_write__fixed_rust(method, Some(write));
+            sys::BIO_meth_set_ctrl__fixed_rust(method, Some(control));
+            sys::BIO_meth_set_create__fixed_rust(method, Some(create));
+            Bio::from_ptr(sys::BIO_new(method))
+        }
+    }
+}
+
+#[test]
+fn why_a_filter_waits_is_told_and_does_not_stay_behind() {
+    let (left, right) = common::duplex();
+    let (client, _server) = common::shake_over(
+        common::client_ssl(&common::client_context()),
+        left,
+        Ssl::new(&common::server_context()).unwrap(),
+        right,
+    );
+    let mut ssl = client.expect("a client").into_parts_discarding().ssl;
+    ssl.set_stream(common::duplex().0).unwrap();
+    let mut chain = SslBio::from_ssl(ssl).unwrap().behind(noisy_filter::new()).unwrap();
+    let error = chain.read(&mut [0; 4]).unwrap_err();
+    let told = error
+        .error()
+        .expect("what the filter left")
+        .stack()
+        .iter()
+        .any(|entry| entry.data() == "why it waits");
+    assert!(told, "{error:?}");
+    assert!(libssl::error::ErrorStack::drain().is_empty());
+}

@@ -637,3 +637,37 @@ mod shared_keys {
         Connected::adopt(ssl).unwrap();
     }
 }
+
+/// The names that C sets in the middle are seen before the handshake goes on, also where they are put back later.
+#[test]
+fn a_name_that_c_changes_in_the_middle_of_a_handshake_is_refused_at_the_next_call() {
+    let expect = |ssl: *mut sys::SSL, name: &std::ffi::CStr| {
+        // SAFETY: the object is live, and nobody else uses it now.
+        let set = unsafe { sys::X509_VERIFY_PARAM_set1_host(sys::SSL_get0_param(ssl), name.as_ptr(), 0) };
+        assert_eq!(set, 1);
+    };
+    for version in [ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3] {
+        for lent in [false, true] {
+            let mut client = client_builder();
+            client.set_max_proto_version(Some(version)).unwrap();
+            let server = SslContext::server(&identity(&pki().other_name)).unwrap().build();
+            let (left, right) = duplex();
+            let (mut ssl, mut peer) = (client_ssl(&client.build()), Ssl::new(&server).unwrap());
+            ssl.set_stream(left).unwrap();
+            peer.set_stream(right).unwrap();
+            let pointer = ssl.as_ptr();
+            let connect = |ssl: &mut Ssl| match lent {
+                // SAFETY: the object is live, and nobody else uses it for the call.
+                true => unsafe { SslRef::from_ptr_mut(pointer) }.connect(),
+                false => SslRef::connect(ssl),
+            };
+            assert_eq!(connect(&mut ssl).unwrap_err().want(), Some(Want::Read));
+            let _ = SslRef::accept(&mut peer);
+            expect(pointer, c"other.example");
+            assert_eq!(connect(&mut ssl).unwrap_err().error().unwrap().kind(), ErrorKind::NotReady);
+            expect(pointer, c"localhost");
+            assert_eq!(connect(&mut ssl).unwrap_err().error().unwrap().kind(), ErrorKind::Poisoned);
+            assert!(ssl.write(b"secret").is_err());
+        }
+    }
+}

@@ -61,27 +61,60 @@ fn a_trusted_stream_that_is_read_ahead_gives_back_what_follows_tls() {
     assert!(parts.channel.into_inner().into_parts().1.is_empty());
 }
 
+/// Whether or not a stream is trusted, and whether libssl or this crate reads it.
 #[test]
-fn what_a_trusted_stream_answers_is_judged_all_the_same() {
+fn what_a_stream_answers_is_judged_all_the_same() {
+    judge(|stream| stream);
+    judge(trusted);
+    judge(ReadAhead::new);
+    // SAFETY: as in `trusted`.
+    judge(|stream| unsafe { Trusted::new(ReadAhead::new(stream)) });
+}
+
+fn judge<C: 'static>(channel: impl Fn(Duplex) -> C)
+where
+    for<'a> C: Channel<Lent<'a> = &'a mut Duplex>,
+{
+    let pair = || {
+        let (left, right) = duplex();
+        let (mut client, server) = pair(channel(left), channel(right));
+        // The tickets.
+        assert_eq!(client.read(&mut [0]).unwrap_err().kind(), Io::WouldBlock);
+        (client, server)
+    };
     let cases = [
         (Fault::Lie(1 << 40), None, "claims"),
         (Fault::Os(libc::ECONNRESET), Some(libc::ECONNRESET), "reset"),
         (Fault::Fail(Io::Other), None, ""),
     ];
     for (fault, errno, told) in cases {
-        let (left, right) = duplex();
-        let (mut client, _server) = pair(trusted(left), trusted(right));
+        let (mut client, _server) = pair();
         client.channel_mut().on_read.push_back(fault);
         let error = client.read(&mut [0; 10]).unwrap_err();
         assert_eq!(error.raw_os_error(), errno);
         assert!(error.to_string().contains(told), "{error}");
         assert_eq!(inner(&client.read(&mut [0; 10]).unwrap_err()).kind(), ErrorKind::Poisoned);
     }
-    let (left, right) = duplex();
-    let (mut client, _server) = pair(trusted(left), trusted(right));
-    // A signal ends nothing.
+
+    let (mut client, server) = pair();
+    drop(server);
+    assert_eq!(client.read(&mut [0; 10]).unwrap_err().kind(), Io::UnexpectedEof);
+
+    let (mut client, mut server) = pair();
+    // A signal ends nothing, and room for nothing asks for nothing.
     client.channel_mut().on_read.push_back(Fault::Fail(Io::Interrupted));
     assert_eq!(client.read(&mut [0; 10]).unwrap_err().kind(), Io::WouldBlock);
+    client.channel_mut().on_read.push_back(Fault::Os(libc::ECONNRESET));
+    assert_eq!(client.read(&mut []).unwrap(), 0);
+    client.channel_mut().on_read.clear();
+    // What waits in libssl is read without the stream.
+    server.write_all(b"hello").unwrap();
+    assert_eq!(client.read(&mut [0; 2]).unwrap(), 2);
+    client.channel_mut().on_read.push_back(Fault::Os(libc::ECONNRESET));
+    assert_eq!(client.read(&mut [0; 10]).unwrap(), 3);
+    client.channel_mut().on_read.clear();
+    assert_works(&mut client, &mut server);
+
     client.channel_mut().on_read.push_back(Fault::Panic("of the stream"));
     let panic = catch_unwind(AssertUnwindSafe(|| client.read(&mut [0; 10]))).unwrap_err();
     assert!(panic.downcast_ref::<String>().is_some_and(|told| told == "of the stream"));

@@ -149,5 +149,5 @@ const MISSED: [(&str, f64); 7] = [
     ("1 byte written and read: instructions outside", 2.17),
     ("1 byte written and read: instructions", 1.07),
     ("a read that finds nothing: instructions", 1.54),
-    ("1 KiB echoed over tokio (C: epoll), both sides: instructions", 1.145),
+    ("1 KiB echoed over tokio (C: epoll), both sides: instructions", 1.117),
 ];

@@ -24,8 +24,6 @@ pub struct ReadAhead<S> {
     stream: S,
     capacity: usize,
     unread: Vec<u8>,
-    /// The stream keeps the contract of `Trusted::new`.
-    trusted: bool,
 }
 
 impl<S> ReadAhead<S> {
@@ -39,13 +37,7 @@ impl<S> ReadAhead<S> {
 
     /// Reads ahead by `capacity` bytes at most, and at least by one.
     pub fn with_capacity(stream: S, capacity: usize) -> Self {
-        Self { stream, capacity: capacity.max(1), unread: Vec::new(), trusted: false }
-    }
-
-    /// As [`new`](Self::new), of a stream that is as good as one of the standard library's sockets, or is not.
-    #[cfg(any(feature = "tokio", feature = "futures-io"))]
-    pub(crate) fn of_known(stream: S, trusted: bool) -> Self {
-        Self { trusted, ..Self::new(stream) }
+        Self { stream, capacity: capacity.max(1), unread: Vec::new() }
     }
 
     /// Puts bytes that were read from the stream before (by a server that looked at the first ones, say) in front of
@@ -103,11 +95,13 @@ impl<S: Read + Write> Carried for ReadAhead<S> {
     }
 
     fn is_trusted(&self) -> bool {
-        self.trusted || trusted::is_socket::<S>()
+        trusted::is_socket::<S>()
     }
 }
 
 impl<S: Read + Write> sealed::Attach for ReadAhead<S> {
+    const READS_AHEAD: bool = true;
+
     type Held = StreamHeld<Self>;
 
     unsafe fn attach(self, ssl: &mut SslRef) -> Result<Self::Held, (Error, Self)> {
@@ -130,6 +124,10 @@ impl<S: Read + Write> sealed::Attach for ReadAhead<S> {
 
     fn has_read_ahead(held: &Self::Held) -> bool {
         held.has_read_ahead()
+    }
+
+    fn fill(held: &mut Self::Held) -> std::io::Result<()> {
+        held.fill()
     }
 
     fn flush(held: &mut Self::Held) -> std::io::Result<()> {

@@ -15,6 +15,8 @@ pub(super) struct Core {
     failure: Option<Kept>,
     suspension: Option<Kept>,
     pub(super) ahead: Option<Buffer>,
+    /// What the stream answered when it was asked to be read ahead outside of C, if that was neither data nor "not now".
+    found: Option<io::Result<usize>>,
     eof: bool,
     /// A flush would have blocked. C was told that it went well, and the next read makes up for it.
     flush_due: bool,
@@ -60,6 +62,7 @@ impl Core {
             failure: None,
             suspension: None,
             ahead,
+            found: None,
             eof: false,
             flush_due: false,
             broken: false,
@@ -177,8 +180,13 @@ impl Core {
         if !core.has_read_ahead() {
             let Some(mut ahead) = core.ahead.take() else { return Step::End };
             let most = ahead.room().len();
-            // SAFETY: as above; the buffer was moved out of the core for this call.
-            let outcome = unsafe { core.fill(this, ahead.room()) };
+            let outcome = match core.found.take() {
+                None => {
+                    // SAFETY: as above; the buffer was moved out of the core for this call.
+                    unsafe { core.fill(this, ahead.room()) }
+                }
+                found => found,
+            };
             let step = core.settle(outcome, most, Direction::Read);
             if let Step::Moved(filled) = step {
                 ahead.filled(filled);
@@ -245,6 +253,41 @@ impl Core {
         core.broken = false;
         // The user was told, and will come again; what C was not told stays due.
         core.flush_due &= outcome.as_ref().is_err_and(suspends);
+        outcome
+    }
+
+    /// Reads ahead, where that is done and nothing is there, outside of C. A panic goes through.
+    ///
+    /// # Errors
+    ///
+    /// The stream's, where it says "not now". Anything else is for C to find.
+    ///
+    /// # Safety
+    ///
+    /// `this` is live and nobody else's.
+    pub(super) unsafe fn fill_for_user(this: NonNull<Self>) -> io::Result<()> {
+        // SAFETY: as in `read`.
+        let core = unsafe { &mut *this.as_ptr() };
+        if core.broken || core.flush_due || core.found.is_some() || core.has_read_ahead() {
+            return Ok(());
+        }
+        let Some(mut ahead) = core.ahead.take() else { return Ok(()) };
+        core.broken = true;
+        // SAFETY: as in `read`; the buffer was moved out of the core for this call.
+        let outcome = uninterrupted(|| unsafe { (core.calls.read)(this, ahead.room()) });
+        core.broken = false;
+        let outcome = match outcome {
+            Ok(filled @ 1..) if filled <= ahead.room().len() => {
+                ahead.filled(filled);
+                Ok(())
+            }
+            Err(error) if suspends(&error) => Err(error),
+            outcome => {
+                core.found = Some(outcome);
+                Ok(())
+            }
+        };
+        core.ahead = Some(ahead);
         outcome
     }
 

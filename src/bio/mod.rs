@@ -86,8 +86,6 @@ pub(crate) use carrier::{carries_at_once, forget_refused, may_carry};
 pub(crate) use core::suspends;
 pub(crate) use descriptor::disown_lost_socket;
 pub(crate) use stream::{has_transport_error, set_stream, take_suspension, take_transport_error};
-#[cfg(feature = "tokio")]
-pub(crate) use trusted::is_one_of;
 
 /// What a connection runs over. Sealed: this crate's channel types, and every `Read + Write`.
 pub trait Channel: sealed::Attach {
@@ -108,6 +106,9 @@ pub(crate) mod sealed {
 
     /// How a channel gets into an SSL object and out again.
     pub trait Attach: Sized {
+        /// Whether the channel reads ahead of libssl in a buffer of its own.
+        const READS_AHEAD: bool = false;
+
         /// The form in which a typestate holds the channel while the object uses it.
         type Held;
 
@@ -132,6 +133,16 @@ pub(crate) mod sealed {
 
         /// Whether bytes were read ahead that libssl has not asked for.
         fn has_read_ahead(held: &Self::Held) -> bool;
+
+        /// Has the channel read ahead where nothing is left of what it read.
+        ///
+        /// # Errors
+        ///
+        /// The transport's own if it says "not now"; any other is left to libssl. A panic goes through to the caller.
+        fn fill(held: &mut Self::Held) -> std::io::Result<()> {
+            let _ = held;
+            Ok(())
+        }
 
         /// Passes a flush on to the transport. Channels that need none say `Ok`.
         ///

@@ -156,6 +156,11 @@ impl<T: Carried> StreamHeld<T> {
         unsafe { self.state.cast::<Core>().as_ref() }.has_read_ahead()
     }
 
+    pub(super) fn fill(&mut self) -> io::Result<()> {
+        // SAFETY: as in `channel_mut`.
+        unsafe { Core::fill_for_user(self.state.cast()) }
+    }
+
     pub(super) fn flush(&mut self) -> io::Result<()> {
         // SAFETY: as in `channel_mut`.
         unsafe { Core::flush_for_user(self.state.cast()) }

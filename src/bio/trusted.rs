@@ -87,6 +87,8 @@ impl<C: Carried> Carried for Trusted<C> {
 }
 
 impl<C: Carried + sealed::Attach> sealed::Attach for Trusted<C> {
+    const READS_AHEAD: bool = C::READS_AHEAD;
+
     type Held = StreamHeld<Self>;
 
     unsafe fn attach(self, ssl: &mut SslRef) -> Result<Self::Held, (Error, Self)> {
@@ -113,6 +115,10 @@ impl<C: Carried + sealed::Attach> sealed::Attach for Trusted<C> {
         held.has_read_ahead()
     }
 
+    fn fill(held: &mut Self::Held) -> std::io::Result<()> {
+        held.fill()
+    }
+
     fn flush(held: &mut Self::Held) -> std::io::Result<()> {
         held.flush()
     }
@@ -134,19 +140,15 @@ impl<C: Carried + sealed::Attach> Channel for Trusted<C> {
 
 /// Whether it is a socket of the standard library's, or a reference to one. Those make one system call, and no more.
 pub(super) fn is_socket<S>() -> bool {
-    is_one_of::<S>(&[
+    let known = [
         TypeId::of::<TcpStream>(),
         TypeId::of::<UnixStream>(),
         TypeId::of::<&'static TcpStream>(),
         TypeId::of::<&'static UnixStream>(),
         TypeId::of::<&'static mut TcpStream>(),
         TypeId::of::<&'static mut UnixStream>(),
-    ])
-}
-
-/// Whether a type, whatever its lifetimes are, is one of these.
-pub(crate) fn is_one_of<S>(types: &[TypeId]) -> bool {
-    types.contains(&type_id::<S>())
+    ];
+    known.contains(&type_id::<S>())
 }
 
 /// The identity of a type, whatever its lifetimes are.

@@ -306,6 +306,9 @@ impl<'a> SslConf<'a> {
         if is("requestcafile") || is("clientcafile") {
             check_subjects_of(call, path)?;
         }
+        if is("signaturealgorithms") || is("sigalgs") {
+            self.target.note_sigalgs(Some(value))?;
+        }
         // C waits for ever for the end of what it cannot read.
         if is("dhparameters") || is("dhparam") {
             check_file(call, path)?;

@@ -78,6 +78,8 @@ fn run(
     danger: bool,
     carry_out: impl FnOnce() -> c_int,
 ) -> Result<(), Error> {
+    // The section may name signature algorithms.
+    target.note_sigalgs(None)?;
     configure(call, &mut target, &mut OwnStores::default(), &Slot::BOTH, danger, || {
         if carry_out() == 1 {
             return Ok(());

@@ -1,7 +1,9 @@
 //! What a configuration changes, and what of it must not be lost without a word.
 
-use std::ffi::{c_int, c_long};
+use std::ffi::{CStr, c_int, c_long};
 use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use openssl_sys as sys;
 use openssl_sys_ext as ext;
@@ -9,6 +11,7 @@ use openssl_sys_ext as ext;
 use crate::context::{CertificateFlags, SslContextBuilderRef, SslVerifyMode, calling};
 use crate::error::{self, Error, ErrorKind};
 use crate::ssl::SslRef;
+use crate::ssl::state::State;
 use crate::x509::{X509Store, X509StoreRef};
 
 /// The context or the object that is being configured.
@@ -54,6 +57,24 @@ impl Target<'_> {
     /// Before C reads files: it would ask at the terminal for a passphrase.
     pub(super) fn answer_for_passphrase(&mut self) -> Result<(), Error> {
         on!(self, object => object.answer_for_passphrase())
+    }
+
+    /// Signature algorithms were set, which C does not tell again: to these, or to what nobody here knows.
+    pub(super) fn note_sigalgs(&mut self, list: Option<&CStr>) -> Result<(), Error> {
+        static UNKNOWN: AtomicU64 = AtomicU64::new(0);
+        let noted: Arc<str> = match list {
+            Some(list) => list.to_string_lossy().into(),
+            None => format!("#{}", UNKNOWN.fetch_add(1, Ordering::Relaxed)).into(),
+        };
+        match self {
+            Self::Context(context) => {
+                context.update_callbacks(|callbacks| callbacks.noted.sigalgs = Some(noted))
+            }
+            Self::Ssl(ssl) => {
+                State::of_mut(ssl)?.noted().sigalgs = Some(noted);
+                Ok(())
+            }
+        }
     }
 
     /// Before options change.

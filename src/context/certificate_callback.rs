@@ -14,7 +14,8 @@ use crate::error::{self, Error};
 use crate::ssl::{ChainChecks, SslRef};
 use crate::x509::{PKeyRef, Stack, X509, X509Ref};
 
-pub(crate) type Choose = Arc<dyn Fn(&mut CertificateView<'_>) -> CertificateDecision + Send + Sync>;
+pub(crate) type Choice = dyn Fn(&mut CertificateView<'_>) -> CertificateDecision + Send + Sync;
+pub(crate) type Choose = Arc<Choice>;
 
 /// What a certificate callback ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,21 +10,26 @@ use openssl_sys_ext as ext;
 use super::SslContextBuilderRef;
 use super::callbacks::{Callbacks, run};
 use super::pins::{self, NO_PIN_FITS};
+use super::terms::Mark;
 use super::verify::{Suspension, forget_refusal, note_overruled, remember_chain, ssl_of, was_overruled};
 use crate::error::{self, Error, ErrorKind, ErrorStack, VerifyError};
 use crate::ssl::{Role, SslRef};
 use crate::x509::{X509, X509Ref, stack};
 
+type Rule = dyn Fn(&mut PeerChainView<'_>) -> bool + Send + Sync;
+/// Which closure it is, and whether it verifies in OpenSSL's place.
+pub(super) type DecideMark = (Mark<Rule>, bool);
+
 /// The closure, and whether it verifies in OpenSSL's place.
 #[derive(Clone)]
 pub(super) struct Decide {
-    closure: Arc<dyn Fn(&mut PeerChainView<'_>) -> bool + Send + Sync>,
+    closure: Arc<Rule>,
     pub(super) replaces: bool,
 }
 
 impl Decide {
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.replaces == other.replaces && Arc::ptr_eq(&self.closure, &other.closure)
+    pub(super) fn mark(&self) -> DecideMark {
+        (Mark::of(&self.closure), self.replaces)
     }
 }
 

@@ -12,7 +12,8 @@ use crate::error::Error;
 use crate::ssl::SslRef;
 use crate::x509::{PKey, X509};
 
-pub(super) type Choose = Arc<dyn Fn(&SslRef) -> ClientCertificateDecision + Send + Sync>;
+pub(super) type Choice = dyn Fn(&SslRef) -> ClientCertificateDecision + Send + Sync;
+pub(super) type Choose = Arc<Choice>;
 
 /// What a client shows to a server that asks.
 #[derive(Clone, Debug)]

@@ -93,6 +93,7 @@ pub(crate) use dh::demand_dh;
 pub(crate) use early_data::Allow as AllowEarlyData;
 pub(crate) use hello::decide_with as decide_hello_with;
 pub(crate) use passphrase::{Ask as AskPassphrase, answer_with};
+pub(crate) use security::SecurityMark;
 pub(crate) use security::{SecurityRule, is as is_security_callback};
 pub(crate) use session_cache::session_name_len;
 pub(crate) use session_id::{
@@ -100,7 +101,7 @@ pub(crate) use session_id::{
     generate_with as generate_session_id_with,
 };
 pub(crate) use sni::{decide_with as decide_name_with, switch};
-pub(crate) use terms::{Trust, same, same_rule};
+pub(crate) use terms::{CertificateMark, Mark, Trust};
 pub(crate) use tickets::check_count as check_ticket_count;
 pub(crate) use verify::judge_for_c as judge_one_for_c;
 pub(crate) use verify::record as record_refusal;

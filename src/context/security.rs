@@ -8,6 +8,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::callbacks::{Callbacks, run};
+use super::terms::Mark;
 use super::{ContextSettings, SslContextBuilderRef};
 use crate::error::Error;
 use crate::ssl::{Nid, SslCipher, SslRef};
@@ -24,7 +25,10 @@ pub(crate) type SecurityFn = unsafe extern "C" fn(
     *mut c_void,
 ) -> c_int;
 
-type Closure = Arc<dyn Fn(&SecurityQuestion<'_>) -> bool + Send + Sync>;
+type Rule = dyn Fn(&SecurityQuestion<'_>) -> bool + Send + Sync;
+type Closure = Arc<Rule>;
+/// Which closure it is, and whether it may permit what C forbids.
+pub(crate) type SecurityMark = (Mark<Rule>, bool);
 
 /// A closure, and the callback that was there before it: at first C's own rule of levels.
 #[derive(Clone)]
@@ -258,9 +262,9 @@ impl SecurityRule {
         Self { closure: Arc::new(closure), overrides, earlier, argument }
     }
 
-    /// Whether both answer alike, as far as can be told: they are one.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.closure, &other.closure) && self.overrides == other.overrides
+    /// What tells it from others: those that are one answer alike.
+    pub(crate) fn mark(&self) -> SecurityMark {
+        (Mark::of(&self.closure), self.overrides)
     }
 
     /// Answers C.

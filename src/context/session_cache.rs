@@ -106,7 +106,7 @@ impl SslContextRef {
     /// # Errors
     ///
     /// [`ErrorKind::Refused`] if OpenSSL cannot allocate; [`ErrorKind::InvalidInput`] for a session of a client of this
-    /// crate's.
+    /// crate's, and for one without a cipher, which nobody can resume.
     ///
     /// C: [`SSL_CTX_add_session(3)`](https://docs.openssl.org/master/man3/SSL_CTX_add_session/)
     #[doc(alias = "SSL_CTX_add_session")]
@@ -116,6 +116,10 @@ impl SslContextRef {
         if unsafe { record::of(session.as_ptr()) }.is_clients() {
             let detail = "the session is a client's: its server could come back as a client, and be taken for verified";
             return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail(detail));
+        }
+        // C takes it for granted when somebody resumes it.
+        if session.cipher().is_none() {
+            return Err(Error::new(ErrorKind::InvalidInput, CALL).with_detail("the session has no cipher"));
         }
         let copy = session.dup()?;
         error::clear();

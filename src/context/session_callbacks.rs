@@ -114,7 +114,7 @@ impl SslContextBuilderRef {
     }
 
     /// Asks `callback` for the session of this number that a client proposes, where the context itself does not have it.
-    /// With `None`, and with a session of another number, the server makes a full handshake.
+    /// With `None`, and with a session of another number or without a cipher, the server makes a full handshake.
     ///
     /// The handshake waits for the answer: libssl has no way to suspend it here. A store that is slow is asked from a
     /// [ClientHello callback](Self::set_client_hello_cb), which can suspend, and remembered for this one.
@@ -254,7 +254,9 @@ unsafe extern "C" fn get_session(
         // A client's own session is no client's to resume.
         // SAFETY: the session is live, and nobody changes it.
         let is_clients = unsafe { record::of(session.as_ptr()) }.is_clients();
-        let copy = if session.id() == id && !is_clients { session.dup().ok() } else { None }?;
+        // And C takes for granted that it has a cipher.
+        let resumes = session.id() == id && !is_clients && session.cipher().is_some();
+        let copy = if resumes { session.dup().ok() } else { None }?;
         // What protects against replays is the context's own cache, into which C puts this anew each time.
         // SAFETY: the object and the copy are live, and nobody else has the copy.
         unsafe {

@@ -9,7 +9,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::callbacks::{Callbacks, run};
-use super::terms::same;
+use super::terms::Mark;
 use super::{ContextSettings, SslContextBuilderRef};
 use crate::error::{Error, ErrorKind, OcspRefusal, VerifyFailure};
 use crate::ffi::compat::ocsp as compat;
@@ -19,25 +19,23 @@ use crate::ssl::{SslRef, StatusType, staple, staple_all};
 use crate::x509::X509Ref;
 
 type Supply = Arc<dyn Fn(&StatusRequest<'_>) -> StatusDecision + Send + Sync>;
-type Judge = Arc<dyn Fn(&StatusResponse<'_>) -> StatusVerdict + Send + Sync>;
+type Judge = dyn Fn(&StatusResponse<'_>) -> StatusVerdict + Send + Sync;
+
+/// Which closure judges responses, and which policy.
+pub(super) type JudgeMark = (Option<Mark<Judge>>, Option<Mark<(StaplePolicy, OcspCheck)>>);
 
 /// C has one callback for both sides.
 #[derive(Clone, Default)]
 pub(super) struct Closures {
     supply: Option<Supply>,
-    judge: Option<Judge>,
+    judge: Option<Arc<Judge>>,
     policy: Option<Arc<(StaplePolicy, OcspCheck)>>,
 }
 
 impl Closures {
     /// What judges the responses of servers.
-    pub(super) fn judges(&self) -> Self {
-        Self { supply: None, judge: self.judge.clone(), policy: self.policy.clone() }
-    }
-
-    /// Whether both judge alike.
-    pub(super) fn judge_alike(&self, other: &Self) -> bool {
-        same(self.judge.as_ref(), other.judge.as_ref()) && same(self.policy.as_ref(), other.policy.as_ref())
+    pub(super) fn judge_mark(&self) -> JudgeMark {
+        (self.judge.as_ref().map(Mark::of), self.policy.as_ref().map(Mark::of))
     }
 }
 

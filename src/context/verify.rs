@@ -9,6 +9,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::callbacks::{Callbacks, run};
+use super::terms::Mark;
 use super::{ContextSettings, SslContextBuilderRef};
 use crate::error::{self, Error, ErrorKind, VerifyError, VerifyFailure};
 use crate::ssl::state::State;
@@ -38,7 +39,10 @@ bitflags! {
     }
 }
 
-type Closure = Arc<dyn Fn(&mut VerifyView<'_>) -> bool + Send + Sync>;
+type Rule = dyn Fn(&mut VerifyView<'_>) -> bool + Send + Sync;
+type Closure = Arc<Rule>;
+/// Which closure it is, and whether it may accept what OpenSSL refused.
+pub(super) type DecideMark = (Mark<Rule>, bool);
 
 /// The closure that decides about each certificate, and whether it may accept what OpenSSL refused.
 #[derive(Clone)]
@@ -48,8 +52,8 @@ pub(super) struct Decide {
 }
 
 impl Decide {
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.overrides == other.overrides && Arc::ptr_eq(&self.closure, &other.closure)
+    pub(super) fn mark(&self) -> DecideMark {
+        (Mark::of(&self.closure), self.overrides)
     }
 }
 

@@ -14,6 +14,8 @@ type Payload = Box<dyn Any + Send>;
 struct Frame {
     first: Cell<Option<Payload>>,
     number: Cell<u64>,
+    /// What the last suspension of a transport in this call was, if a number tells it.
+    suspension: Cell<Option<c_int>>,
 }
 
 /// What is under way on a thread.
@@ -22,8 +24,8 @@ struct Calls {
     /// The number of the frame that was pushed last, and of the one that was popped last.
     pushed: Cell<u64>,
     popped: Cell<u64>,
-    /// The last suspension that was noted: the number of its call, and what is told of it.
-    suspension: Cell<(u64, c_int)>,
+    /// What the frame that was popped last had of a suspension.
+    suspension: Cell<Option<c_int>>,
 }
 
 thread_local! {
@@ -33,7 +35,7 @@ thread_local! {
                 innermost: Cell::new(None),
                 pushed: Cell::new(0),
                 popped: Cell::new(0),
-                suspension: Cell::new((0, 0)),
+                suspension: Cell::new(None),
             }
         };
 }
@@ -90,14 +92,15 @@ pub(crate) fn last_call() -> Option<u64> {
 
 /// Notes what a transport's suspension of the innermost call was, if a number tells it; `None` voids what was noted before.
 pub(crate) fn note_suspension(what: Option<c_int>) {
-    let call = current_call().filter(|_| what.is_some()).unwrap_or_default();
-    let _ = CALLS.try_with(|calls| calls.suspension.set((call, what.unwrap_or_default())));
+    if let Some(innermost) = CALLS.try_with(|calls| calls.innermost.get()).unwrap_or_default() {
+        // SAFETY: as in `keep_first`.
+        unsafe { innermost.as_ref() }.suspension.set(what);
+    }
 }
 
 /// What was noted last in the call that ended last on this thread.
 pub(crate) fn last_suspension() -> Option<c_int> {
-    let (call, what) = CALLS.try_with(|calls| calls.suspension.get()).ok()?;
-    (last_call() == Some(call)).then_some(what)
+    CALLS.try_with(|calls| calls.suspension.get()).unwrap_or_default()
 }
 
 /// Drops a value whose destructor is the user's, where a panic must not go on.
@@ -107,23 +110,24 @@ pub(crate) fn drop_contained<T>(value: T) {
     }
 }
 
-struct Pop {
+struct Pop<'a> {
+    frame: &'a Frame,
     outer: Option<NonNull<Frame>>,
-    number: u64,
 }
 
-impl Drop for Pop {
+impl Drop for Pop<'_> {
     #[inline]
     fn drop(&mut self) {
         let _ = CALLS.try_with(|calls| {
             calls.innermost.set(self.outer);
-            calls.popped.set(self.number);
+            calls.popped.set(self.frame.number.get());
+            calls.suspension.set(self.frame.suspension.get());
         });
     }
 }
 
 #[inline]
-fn push(frame: &Frame) -> Pop {
+fn push(frame: &Frame) -> Pop<'_> {
     // Without thread-locals (the thread is exiting) the frame is not found, and panics are dropped.
     CALLS
         .try_with(|calls| {
@@ -133,9 +137,9 @@ fn push(frame: &Frame) -> Pop {
             };
             calls.pushed.set(number);
             frame.number.set(number);
-            Pop { outer: calls.innermost.replace(Some(NonNull::from(frame))), number }
+            Pop { frame, outer: calls.innermost.replace(Some(NonNull::from(frame))) }
         })
-        .unwrap_or_else(|_| Pop { outer: None, number: 0 })
+        .unwrap_or_else(|_| Pop { frame, outer: None })
 }
 
 #[cold]

@@ -9,7 +9,9 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::SslSessionRef;
-use crate::context::{Callbacks, ChooseCertificate, SecurityRule, Trust, same, same_rule};
+use crate::context::{
+    Callbacks, CertificateMark, Mark, ProtocolVersion, SecurityMark, SecurityRule, SslOptions, Trust,
+};
 use crate::error::Error;
 use crate::ffi::compat;
 use crate::ffi::ex_data::Slot;
@@ -23,8 +25,8 @@ static SLOT: Slot<sys::SSL_SESSION, Option<Arc<Terms>>> = Slot::shared();
 /// All that decides whom a client takes for its peer, and whom its peer takes for it. A session may stand for a handshake
 /// under terms that are the same.
 ///
-/// It holds what it compares by its address, so that nothing else has that address. It holds no context: contexts have
-/// caches, in which sessions have this.
+/// Closures are told apart by their [marks](Mark), which keep nothing that they captured, such as contexts: these have caches, in
+/// which sessions have this.
 pub(crate) struct Terms {
     /// Names, addresses and a mail address that the certificate must bear, and the name that is sent.
     names: Vec<String>,
@@ -36,10 +38,12 @@ pub(crate) struct Terms {
     verify_mode: c_int,
     status: StatusType,
     security_level: u32,
+    /// Whether the extended master secret is refused: libssl fails a handshake that resumes otherwise than the session began.
+    no_ems: bool,
     /// The object's own, or those of the context that it was made from.
     sigalgs: Option<Arc<str>>,
     /// The object's own rule; and the callback that C has, the crate's trampoline or one of C's, with its argument.
-    security: Option<SecurityRule>,
+    security: Option<SecurityMark>,
     security_callback: (Option<usize>, usize),
     /// C's own verify callback, or the crate's trampoline.
     callback: Option<usize>,
@@ -51,7 +55,7 @@ pub(crate) struct Terms {
     trust: Trust,
     present: Option<Trust>,
     certificate: Option<X509>,
-    choose: Option<ChooseCertificate>,
+    choose: Option<CertificateMark>,
 }
 
 impl Terms {
@@ -69,7 +73,11 @@ impl Terms {
         let first = state.and_then(|state| state.context.as_ref());
         // SAFETY: the object is live and holds its context, which is frozen.
         let present = unsafe { Callbacks::of_context(sys::SSL_get_SSL_CTX(object)) };
-        let is_first = same(first, present.as_ref());
+        let is_first = match (first, &present) {
+            (None, None) => true,
+            (Some(first), Some(present)) => Arc::ptr_eq(first, present),
+            _ => false,
+        };
         Self {
             names,
             sni: ssl.sni().map(<[u8]>::to_vec),
@@ -80,10 +88,11 @@ impl Terms {
             verify_mode: ssl.verify_mode().bits(),
             status: ssl.tlsext_status_type(),
             security_level: ssl.security_level(),
+            no_ems: ssl.options().contains(SslOptions::NO_EXTENDED_MASTER_SECRET),
             sigalgs: state
                 .and_then(|state| state.noted().sigalgs.clone())
                 .or_else(|| first.and_then(|context| context.noted.sigalgs.clone())),
-            security: state.and_then(|state| state.callbacks().security_rule()),
+            security: state.and_then(|state| state.callbacks().security_rule().map(SecurityRule::mark)),
             // SAFETY: the object is live, and the call only reads it.
             security_callback: unsafe {
                 let callback = ext::SSL_get_security_callback(object).map(|callback| callback as usize);
@@ -97,7 +106,7 @@ impl Terms {
             trust: first.map(|callbacks| Trust::of(callbacks)).unwrap_or_default(),
             present: present.filter(|_| !is_first).map(|callbacks| Trust::of(&callbacks)),
             certificate: ssl.certificate().map(ToOwned::to_owned),
-            choose: state.and_then(|state| state.callbacks().certificate_choice()),
+            choose: state.and_then(|state| state.callbacks().certificate_choice().map(Mark::of)),
         }
     }
 
@@ -111,19 +120,16 @@ impl Terms {
             && (self.verify_mode, self.security_level) == (other.verify_mode, other.security_level)
             && self.status == other.status
             && self.sigalgs == other.sigalgs
+            && self.no_ems == other.no_ems
             && self.callback == other.callback
             && self.security_callback == other.security_callback
-            && same_rule(self.security.as_ref(), other.security.as_ref())
+            && self.security == other.security
             && self.store == other.store
             && (self.purpose, self.time) == (other.purpose, other.time)
-            && self.trust.is_same(&other.trust)
-            && match (&self.present, &other.present) {
-                (None, None) => true,
-                (Some(one), Some(other)) => one.is_same(other),
-                _ => false,
-            }
+            && self.trust == other.trust
+            && self.present == other.present
             && self.certificate == other.certificate
-            && same(self.choose.as_ref(), other.choose.as_ref())
+            && self.choose == other.choose
     }
 
     /// Under what sessions for the same peer are found; `None` where nothing tells it from others.
@@ -140,8 +146,21 @@ impl Terms {
     }
 }
 
-/// Whether the certificate of a session made by the same terms is one that would do now, as far as that takes no chain.
-pub(crate) fn lasts(session: &SslSessionRef, ssl: &SslRef) -> bool {
+/// Whether the cipher of a session from before TLS 1.3 is still offered: a server that resumes cannot choose another one, and libssl
+/// fails the handshake of a client that does not have it.
+fn keeps_cipher(session: &SslSessionRef, ssl: &mut SslRef) -> bool {
+    session.protocol_version() == ProtocolVersion::TLS1_3 || offers_cipher(session, ssl)
+}
+
+/// Whether the object offers the cipher of a session.
+pub(crate) fn offers_cipher(session: &SslSessionRef, ssl: &mut SslRef) -> bool {
+    session
+        .cipher()
+        .is_some_and(|cipher| ssl.supported_ciphers().iter().any(|offered| offered.id() == cipher.id()))
+}
+
+/// Whether a session made by the same terms would do now: its certificate, as far as that takes no chain, and its cipher.
+pub(crate) fn lasts(session: &SslSessionRef, ssl: &mut SslRef) -> bool {
     let Some(certificate) = session.peer_certificate() else { return false };
     let is_valid = certificate.not_after_time().is_ok_and(|end| SystemTime::now() < end);
     let param = ssl.verify_param();
@@ -152,7 +171,7 @@ pub(crate) fn lasts(session: &SslSessionRef, ssl: &SslRef) -> bool {
     let is_there = !hides || is_there();
     let has_mail = hides && param.email().is_some();
     crate::error::clear();
-    is_valid && is_there && !has_mail
+    is_valid && is_there && !has_mail && keeps_cipher(session, ssl)
 }
 
 /// What is known of how a session was made.

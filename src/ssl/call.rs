@@ -18,6 +18,8 @@ pub(super) struct Outcome {
     pub(super) ret: c_int,
     pub(super) code: c_int,
     pub(super) errno: c_int,
+    /// Whether it is known that the call left nothing in the queue.
+    pub(super) is_clean: bool,
 }
 
 impl SslRef {
@@ -36,7 +38,7 @@ impl SslRef {
             self.keep_write_buffer();
         }
         // SAFETY: the object is live and has both BIOs, without which 3.x would read NULL here. They are nobody else's.
-        self.call_judged(name, phase, call, |ssl, ret| unsafe { judge(ssl, ret) })
+        self.call_watched(name, phase, call, |ssl, ret| unsafe { judge(ssl, ret) })
     }
 
     /// As [`call`](Self::call), of an object that [is settled](Self::is_settled).
@@ -53,8 +55,7 @@ impl SslRef {
             // What a call that succeeds may leave in the queue, the next one clears away.
             return Ok(outcome.ret);
         }
-        let waits = phase == Phase::Data && outcome.code == sys::SSL_ERROR_WANT_READ;
-        if waits && error::is_known_empty(outcome.code) {
+        if phase == Phase::Data && outcome.code == sys::SSL_ERROR_WANT_READ && outcome.is_clean {
             return Err(SslError::new(ErrorCode::Want(Want::Read), outcome.ret, outcome.errno, None));
         }
         Err(self.failure(name, phase, &outcome))
@@ -82,6 +83,18 @@ impl SslRef {
         }
     }
 
+    /// Whether a read would find nothing, and have nothing to do, unless bytes come from the transport.
+    pub(crate) fn is_dry(&self) -> bool {
+        let ssl = self.as_ptr();
+        // SAFETY: the object is live, and the calls only read it.
+        self.is_settled()
+            && unsafe {
+                ext::SSL_has_pending(ssl) == 0
+                    && sys::SSL_get_shutdown(ssl) & sys::SSL_RECEIVED_SHUTDOWN == 0
+                    && ext::SSL_renegotiate_pending(ssl) == 0
+            }
+    }
+
     /// As [`call`](Self::call), for a call that reaches the object through something else: `judge` says what
     /// SSL_get_error would say of a return value that is no success.
     #[inline]
@@ -91,6 +104,18 @@ impl SslRef {
         phase: Phase,
         call: impl FnOnce(*mut sys::SSL) -> c_int,
         judge: impl FnOnce(*mut sys::SSL, c_int) -> c_int,
+    ) -> Result<c_int, SslError> {
+        // What it says comes from elsewhere than the queue.
+        self.call_watched(name, phase, call, |ssl, ret| (judge(ssl, ret), false))
+    }
+
+    #[inline]
+    fn call_watched(
+        &mut self,
+        name: &'static str,
+        phase: Phase,
+        call: impl FnOnce(*mut sys::SSL) -> c_int,
+        judge: impl FnOnce(*mut sys::SSL, c_int) -> (c_int, bool),
     ) -> Result<c_int, SslError> {
         let ssl = self.as_ptr();
         let (guarded, writing, shakes) = self.may_call(name, phase)?;
@@ -133,7 +158,7 @@ impl SslRef {
         &mut self,
         phase: Phase,
         call: impl FnOnce(*mut sys::SSL) -> c_int,
-        judge: impl FnOnce(*mut sys::SSL, c_int) -> c_int,
+        judge: impl FnOnce(*mut sys::SSL, c_int) -> (c_int, bool),
     ) -> Outcome {
         let ssl = self.as_ptr();
         error::clear();
@@ -142,8 +167,8 @@ impl SslRef {
             || {
                 let ret = call(ssl);
                 let errno = errno::get();
-                let code = if ret > phase.first_failure() { 0 } else { judge(ssl, ret) };
-                Outcome { ret, code, errno }
+                let (code, is_clean) = if ret > phase.first_failure() { (0, false) } else { judge(ssl, ret) };
+                Outcome { ret, code, errno, is_clean }
             },
             || {
                 error::clear();
@@ -275,7 +300,7 @@ impl SslRef {
             && unsafe { ext::SSL_in_init(self.as_ptr()) } == 0
             && (outcome.errno != 0 || bio::has_transport_error(self));
         let code = if unsent { ErrorCode::Syscall } else { code };
-        let is_empty = error::is_known_empty(outcome.code) || error::is_empty();
+        let is_empty = outcome.is_clean || error::is_empty();
         if (suspended || (code == ErrorCode::ZeroReturn && !phase.shakes_hands())) && is_empty {
             return SslError::new(code, outcome.ret, outcome.errno, None);
         }
@@ -313,20 +338,21 @@ fn refuse_early(state: &State, ssl: *mut sys::SSL, name: &'static str) -> Result
     Err(Error::new(ErrorKind::NotReady, name).with_detail("early data is not read to its end"))
 }
 
-/// What SSL_get_error says of a return value that is no success.
+/// What SSL_get_error says of a return value that is no success, and whether the queue is known to be empty.
 ///
 /// # Safety
 ///
 /// `ssl` is live, with both BIOs, which nobody else uses.
 #[inline]
-unsafe fn judge(ssl: *mut sys::SSL, ret: c_int) -> c_int {
+unsafe fn judge(ssl: *mut sys::SSL, ret: c_int) -> (c_int, bool) {
     // SAFETY: by this function's contract.
     unsafe {
         let code = sys::SSL_get_error(ssl, ret);
-        if !error::is_known_empty(code) && !error::is_empty() {
+        let is_clean = error::is_known_empty(code);
+        if !is_clean && !error::is_empty() {
             bios(ssl).into_iter().for_each(|bio| bio::disown_lost_socket(bio));
         }
-        code
+        (code, is_clean)
     }
 }
 

@@ -45,13 +45,14 @@ pub(crate) struct SslCallbacks {
 }
 
 impl SslCallbacks {
-    /// What chooses the object's own certificate.
-    pub(crate) fn security_rule(&self) -> Option<SecurityRule> {
-        self.security.clone()
+    /// What decides about strengths, for this object alone.
+    pub(crate) fn security_rule(&self) -> Option<&SecurityRule> {
+        self.security.as_ref()
     }
 
-    pub(crate) fn certificate_choice(&self) -> Option<ChooseCertificate> {
-        self.certificate.clone()
+    /// What chooses the object's own certificate.
+    pub(crate) fn certificate_choice(&self) -> Option<&ChooseCertificate> {
+        self.certificate.as_ref()
     }
 
     /// Those of the callbacks that SSL_dup takes along.

@@ -14,7 +14,7 @@ use super::state::State;
 use super::{HandshakeState, Role, SslRef};
 use crate::context::{AllowEarlyData, ProtocolVersion, SslOptions, run};
 use crate::error::{Error, ErrorCode, SslError};
-use crate::session::{SslSession, SslSessionRef};
+use crate::session::{SslSession, SslSessionRef, record};
 
 /// What became of early data.
 ///
@@ -220,7 +220,8 @@ impl SslRef {
     fn may_send_early(&self, session: &SslSessionRef) -> bool {
         let speaks =
             |version: ProtocolVersion| self.max_proto_version().is_none_or(|highest| highest.0 >= version.0);
-        speaks(ProtocolVersion::TLS1_3)
+        session.protocol_version() == ProtocolVersion::TLS1_3
+            && speaks(ProtocolVersion::TLS1_3)
             && !self.options().contains(SslOptions::NO_TLSV1_3)
             && session.alpn_selected().is_none_or(|protocol| self.offers_protocol(protocol))
             && session.hostname().is_none_or(|name| self.sni() == Some(name))
@@ -235,7 +236,7 @@ impl SslRef {
             None | Some(0) => None,
             // SAFETY: the object lends its session (get0), which is not NULL.
             Some(_) => Some(unsafe { SslSessionRef::from_ptr(ext::SSL_get_session(self.as_ptr())) })
-                .filter(|session| self.may_send_early(session))
+                .filter(|session| self.may_send_early(session) && record::offers_cipher(session, self))
                 .map(SslSessionRef::dup)
                 .transpose()?,
         };

@@ -86,7 +86,7 @@ impl SslRef {
             return if in_init { Ok(()) } else { self.vouch(call) };
         }
         let verifies = self.verifies_peer();
-        if in_init && !in_before && State::of_mut(self)?.still_expects(verifies) {
+        if in_init && !in_before && self.still_expects(verifies) {
             return Ok(());
         }
         let (expected, has_name) = self.expected_and_named();
@@ -113,6 +113,19 @@ impl SslRef {
             }
         }
         Ok(())
+    }
+
+    /// Whether the handshake that is under way is to verify what it was to verify when it began: the same host names, no address
+    /// and no mailbox, and nobody was lent what says so. What C demands besides meanwhile lets nobody in.
+    fn still_expects(&self, verifies: bool) -> bool {
+        // SAFETY: the object is live, and so is its state.
+        let state = unsafe { State::of(self.as_ptr()) }.filter(|state| !state.is_lent());
+        state.is_some_and(|state| {
+            state.was_pledged(|pledge| match pledge {
+                None => !verifies,
+                Some(names) => verifies && self.verify_param().are_hosts(names),
+            })
+        })
     }
 
     /// As [`vouch`](Self::vouch), after a call that may have been one of several, and others C's.

@@ -307,10 +307,9 @@ impl State {
         lock(&self.pledge).get_or_insert_with(noted).clone()
     }
 
-    /// Whether nothing has come in between that may change what the handshake that is under way is to verify.
-    pub(super) fn still_expects(&self, verifies: bool) -> bool {
-        !self.flags.get().intersects(Flag::LENT | Flag::CROSSED)
-            && lock(&self.pledge).as_ref().is_some_and(|pledge| pledge.is_some() == verifies)
+    /// Whether it is noted what the handshake was to verify, and that is so.
+    pub(super) fn was_pledged(&self, is_so: impl FnOnce(&Pledge) -> bool) -> bool {
+        lock(&self.pledge).as_ref().is_some_and(is_so)
     }
 
     /// What the handshake was to verify, if it went through this crate, or has verified.

@@ -180,7 +180,7 @@ where
             Step::Begin(role, ssl, stream) => {
                 let mut polled = Polled::new(stream);
                 polled.wakers.begin(Side::Reader, task.waker());
-                let transport = ReadAhead::of_known(polled, I::is_socket());
+                let transport = ReadAhead::new(polled);
                 let progress = match role {
                     Role::Client => ssl.connect(transport),
                     Role::Server => ssl.accept(transport),

@@ -42,12 +42,6 @@ pub trait PollIo<S>: sealed::Sealed {
     #[doc(hidden)]
     fn poll_flush(stream: &mut S, task: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Whether the stream only does what it is asked, as a socket does.
-    #[doc(hidden)]
-    fn is_socket() -> bool {
-        false
-    }
-
     #[doc(hidden)]
     fn poll_close(stream: &mut S, task: &mut Context<'_>) -> Poll<io::Result<()>>;
 }

@@ -7,6 +7,7 @@ use super::wakers::{Side, Source};
 use super::{Handshake, PollIo, Transport, asking};
 use crate::connected::{Connected, Parts, ShutdownProgress};
 use crate::error::{Error, Want};
+use crate::ffi::panics;
 use crate::ssl::{Role, Ssl, SslRef};
 
 /// A TLS connection over a stream that is polled.
@@ -221,7 +222,13 @@ impl<S, I: PollIo<S>> Turn<'_, S, I> {
 
 impl<S, I: PollIo<S>> Drop for Turn<'_, S, I> {
     fn drop(&mut self) {
-        self.connected.channel_mut().wakers.end(self.changed);
+        let wakers = &mut self.connected.channel_mut().wakers;
+        if std::thread::panicking() {
+            // One panic is on its way, and a second one, of a waker, would end the process.
+            panics::contain(|| wakers.end(self.changed));
+        } else {
+            wakers.end(self.changed);
+        }
     }
 }
 

@@ -66,7 +66,7 @@ impl HandshakeLimits {
         self.places.as_ref().map(|places| places.available_permits())
     }
 
-    /// Makes a handshake within the limits.
+    /// Makes a handshake within the limits. One that was polled to its end before is never ready again, here as elsewhere.
     ///
     /// # Errors
     ///

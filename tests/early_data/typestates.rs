@@ -240,6 +240,21 @@ fn a_session_that_does_not_fit_what_is_offered_now_takes_no_early_data_and_resum
 }
 
 #[test]
+fn a_client_without_the_sessions_suite_sends_no_early_data() {
+    let scene = Scene::new();
+    let session = scene.session();
+    let suite = session.cipher().unwrap().name();
+    let other =
+        if suite == "TLS_AES_128_GCM_SHA256" { "TLS_AES_256_GCM_SHA384" } else { "TLS_AES_128_GCM_SHA256" };
+    let mut ssl = scene.resuming(&session);
+    ssl.set_ciphersuites(other).unwrap();
+    let (left, right) = duplex();
+    let (client, served) = run(ssl, left, DATA, Serving::new(scene.server(), right, b""));
+    assert_eq!(client.unwrap().1, EarlyOutcome::NotSent);
+    assert!(served.unwrap().early.is_empty());
+}
+
+#[test]
 fn a_client_that_speaks_no_tls_1_3_any_more_sends_no_early_data() {
     let scene = Scene::new();
     let mut ssl = scene.client();

@@ -230,6 +230,23 @@ async fn a_stream_that_says_would_block_is_an_error_and_no_hang() {
     assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
 }
 
+/// What a stream said for "not now" is not forgotten over a connection that a callback used meanwhile.
+#[tokio::test]
+async fn a_suspension_is_told_though_a_callback_had_another_one() {
+    let (left, _right) = tokio::io::duplex(10_000);
+    let (client, server) = crate::common::connected(&client_context(), &server_context());
+    let others = std::sync::Mutex::new((client, server));
+    let mut context = crate::common::client_builder();
+    context
+        .set_info_callback(move |_, _| {
+            let _ = io::Read::read(&mut others.lock().unwrap().0, &mut [0]);
+        })
+        .unwrap();
+    let connector = TlsConnector::new(context.build());
+    let failure = connector.connect("localhost", SaysWouldBlock(left, true)).await.expect_err("no answer");
+    assert_eq!(failure.error().transport().map(io::Error::kind), Some(io::ErrorKind::WouldBlock));
+}
+
 /// An object that was prepared with more than a name.
 #[tokio::test]
 async fn a_prepared_object_keeps_its_settings() {

@@ -125,3 +125,123 @@ fn once_ready<F: Future>(future: F) -> Option<F::Output> {
         Poll::Pending => None,
     }
 }
+
+/// A waker that leaves an entry in OpenSSL's queue when it is woken, and when it goes away.
+struct Noisy;
+
+impl Noisy {
+    fn leave_an_entry() {
+        libssl::SslContext::client().unwrap().set_cipher_list("NONSENSE").unwrap_err().put();
+    }
+}
+
+impl Wake for Noisy {
+    fn wake(self: Arc<Self>) {
+        Self::leave_an_entry();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        Self::leave_an_entry();
+    }
+}
+
+impl Drop for Noisy {
+    fn drop(&mut self) {
+        Self::leave_an_entry();
+    }
+}
+
+/// A stream lets go of the waker of an earlier poll, and wakes the other side's, in the middle of libssl's calls.
+#[tokio::test]
+async fn what_a_waker_does_with_openssl_harms_no_connection() {
+    let (left, right) = tokio::net::UnixStream::pair().unwrap();
+    let connector = libssl::tokio::TlsConnector::new(crate::common::client_context());
+    let acceptor = libssl::tokio::TlsAcceptor::new(crate::common::server_context());
+    let (client, server) = tokio::join!(connector.connect("localhost", left), acceptor.accept(right));
+    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    let poll = |stream: &mut libssl::tokio::TlsStream<_>, waker: &Waker| {
+        Pin::new(stream).poll_read(&mut Context::from_waker(waker), &mut ReadBuf::new(&mut [0; 5]))
+    };
+    // Tickets may wait before there is nothing.
+    while poll(&mut client, Waker::noop()).is_ready() {}
+    for _ in 0..3 {
+        let noisy = Waker::from(Arc::new(Noisy));
+        assert!(poll(&mut client, &noisy).is_pending());
+        drop(noisy);
+        let outcome = poll(&mut client, Waker::noop());
+        assert!(outcome.is_pending(), "{outcome:?}");
+    }
+    // A writer that waits, and a reader that finishes what it wrote.
+    let noisy = Waker::from(Arc::new(Noisy));
+    let data = [7; 16 * 1024];
+    let mut written = 0;
+    while let Poll::Ready(more) = Pin::new(&mut client).poll_write(&mut Context::from_waker(&noisy), &data) {
+        written += more.unwrap();
+    }
+    let mut read = 0;
+    let mut buf = [0; 3000];
+    while read < written {
+        let mut room = ReadBuf::new(&mut buf);
+        let mut task = Context::from_waker(Waker::noop());
+        if let Poll::Ready(outcome) = Pin::new(&mut server).poll_read(&mut task, &mut room) {
+            outcome.unwrap();
+            read += room.filled().len();
+        }
+        let outcome = poll(&mut client, Waker::noop());
+        assert!(outcome.is_pending(), "{outcome:?}");
+        // The runtime sees what the sockets have become ready for.
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+}
+
+/// It can panic, too, while another panic is on its way.
+#[tokio::test]
+async fn a_waker_that_panics_while_the_stream_panics_ends_no_process() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("of the waker");
+        }
+    }
+    struct Stream(tokio::io::DuplexStream, bool);
+    impl AsyncRead for Stream {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            task: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(task, buf)
+        }
+    }
+    impl AsyncWrite for Stream {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            task: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<std::io::Result<usize>> {
+            assert!(!self.1, "of the stream");
+            Pin::new(&mut self.0).poll_write(task, buf)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(task)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Pin::new(&mut self.0).poll_shutdown(task)
+        }
+    }
+    let (left, right) = tokio::io::duplex(100_000);
+    let connector = libssl::tokio::TlsConnector::new(crate::common::client_context());
+    let acceptor = libssl::tokio::TlsAcceptor::new(crate::common::server_context());
+    let (client, server) =
+        tokio::join!(connector.connect("localhost", Stream(left, false)), acceptor.accept(right));
+    let (mut client, _server) = (client.unwrap(), server.unwrap());
+    let waker = Waker::from(Arc::new(Panics));
+    let mut task = Context::from_waker(&waker);
+    while Pin::new(&mut client).poll_read(&mut task, &mut ReadBuf::new(&mut [0; 5])).is_ready() {}
+    client.get_mut().1 = true;
+    let write = || Pin::new(&mut client).poll_write(&mut Context::from_waker(Waker::noop()), b"x").is_ready();
+    let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(write)).unwrap_err();
+    assert_eq!(payload.downcast_ref::<&str>(), Some(&"of the stream"));
+}

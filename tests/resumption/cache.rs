@@ -1,7 +1,10 @@
 //! The sessions that a client keeps by itself.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use libssl::context::{CertificateDecision, SslOptions};
 use libssl::session::ClientSessionCache;
 use libssl::{ProtocolVersion, Ssl, SslContext};
 
@@ -189,5 +192,96 @@ fn an_object_that_is_used_again_resumes_by_the_cache_too() {
         let mut ssl: Ssl = ours.into_parts_discarding().ssl;
         ssl.clear().unwrap();
         assert!(Met::with(ssl, &server).reused(), "{version:?}");
+    }
+}
+
+/// A closure may hold what its own sessions are kept in.
+#[test]
+fn what_closures_captured_is_not_kept_with_sessions() {
+    struct Captured(Arc<AtomicUsize>);
+    impl Drop for Captured {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    for version in VERSIONS {
+        let ended = Arc::new(AtomicUsize::new(0));
+        let client = client_of(version);
+        let mut ssl = client_ssl(&client);
+        let captured = (Captured(Arc::clone(&ended)), client.clone());
+        ssl.set_cert_cb(move |_| {
+            let _ = &captured;
+            CertificateDecision::Accept
+        })
+        .unwrap();
+        let rule = (Captured(Arc::clone(&ended)), client.clone());
+        ssl.set_security_callback(move |_| {
+            let _ = &rule;
+            true
+        })
+        .unwrap();
+        drop(Met::with(ssl, &server_of(version)));
+        drop(client);
+        assert_eq!(ended.load(Ordering::Relaxed), 2, "{version:?}");
+
+        let cache = ClientSessionCache::new(8);
+        let mut client = only(resuming_client_builder(), version);
+        client.set_client_session_cache(Some(&cache)).unwrap();
+        let captured = (Captured(Arc::clone(&ended)), cache);
+        client
+            .set_cert_verify_callback(move |_| {
+                let _ = &captured;
+                true
+            })
+            .unwrap();
+        let client = client.build();
+        drop(Met::by(&client, &server_of(version)));
+        drop(client);
+        assert_eq!(ended.load(Ordering::Relaxed), 3, "{version:?}");
+    }
+}
+
+/// With a session from before TLS 1.3 that does not fit, the server would choose what the client does not have any more.
+#[test]
+fn a_session_that_does_not_fit_what_is_offered_costs_a_full_handshake_and_no_more() {
+    type Change = fn(&mut Ssl);
+    let changes: [(&str, Change, Change); 2] = [
+        (
+            "ciphers",
+            |ssl| {
+                let list = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
+                ssl.set_cipher_list(list).unwrap();
+            },
+            |ssl| {
+                let list = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256";
+                ssl.set_cipher_list(list).unwrap();
+            },
+        ),
+        (
+            "the extended master secret",
+            |_| {},
+            |ssl| {
+                ssl.set_options(SslOptions::NO_EXTENDED_MASTER_SECRET);
+            },
+        ),
+    ];
+    for version in VERSIONS {
+        for (what, before, after) in changes {
+            let (client, server) = (client_of(version), server_of(version));
+            let meet = |change: Change| {
+                let mut ssl = client_ssl(&client);
+                change(&mut ssl);
+                Met::with(ssl, &server)
+            };
+            let first = meet(before);
+            let session = first.client.ssl().session().unwrap().unwrap();
+            drop(first);
+            drop(meet(after));
+            assert!(meet(after).reused(), "{version:?}, {what}");
+            let mut ssl = client_ssl(&client);
+            after(&mut ssl);
+            ssl.set_session(&session).unwrap();
+            drop(Met::with(ssl, &server));
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use libssl::context::{SessionCacheMode, SslOptions};
-use libssl::session::{SecretBytes, SslSession};
+use libssl::session::{SecretBytes, SslSession, SslSessionBuilder};
 use libssl::ssl::SessionSecret;
 use libssl::{ErrorKind, ProtocolVersion, Ssl, SslContext, SslContextBuilder};
 
@@ -353,4 +353,42 @@ fn a_secret_that_is_too_long_ends_the_handshake() {
     let (ours, theirs) = shake_over(ours, left, theirs, right);
     assert!(!theirs.unwrap().ssl().session_reused());
     drop(ours);
+}
+
+/// C takes it for granted that a session which is to be resumed has a cipher.
+#[test]
+fn a_session_without_a_cipher_is_nobodys_to_resume() {
+    for version in VERSIONS {
+        for extended in [true, false] {
+            let client = {
+                let mut client = only(resuming_client_builder(), version);
+                if !extended {
+                    client.set_options(SslOptions::NO_EXTENDED_MASTER_SECRET);
+                }
+                client.build()
+            };
+            let make = || {
+                let mut server = only(server_builder(), version);
+                server.set_options(SslOptions::NO_TICKET);
+                server.set_session_id_context(b"fleet").unwrap();
+                server
+            };
+            let bare = move |id: &[u8]| {
+                let mut session = SslSessionBuilder::new().unwrap();
+                session.set_id(id).unwrap();
+                session.set_id_context(b"fleet").unwrap();
+                session.set_protocol_version(version);
+                session.set_master_key(&[1; 48]).unwrap();
+                session.build()
+            };
+            // The client has a number to propose.
+            drop(Met::by(&client, &make().build()));
+            let mut server = make();
+            server.set_get_session_callback(move |_, id| Some(bare(id))).unwrap();
+            let server = server.build();
+            assert!(!Met::by(&client, &server).reused());
+            let error = server.add_session(&bare(&[7; 32])).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        }
+    }
 }

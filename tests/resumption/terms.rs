@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use libssl::conf::{ConfFlags, ConfOutcome, SslConf};
 use libssl::context::{SpkiPin, SslVerifyMode, TrustAnchors};
 use libssl::session::{ClientSessionCache, SslSession};
 use libssl::x509::{VerifyFlags, X509, X509Store, X509StoreBuilder};
@@ -28,8 +29,10 @@ fn store() -> X509Store {
     builder.build().unwrap()
 }
 
+const SIGNATURES: &str = "ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256";
+
 /// Each changes whom a client takes for its peer, or whom its peer takes for it.
-const CHANGES: [Change; 16] = [
+const CHANGES: [Change; 18] = [
     ("another name", nothing, |ssl| ssl.set_server_name("127.0.0.1").unwrap()),
     ("a name besides", nothing, |ssl| ssl.add_verify_host("example.org").unwrap()),
     ("another SNI", nothing, |ssl| ssl.set_sni(Some("example.org")).unwrap()),
@@ -54,13 +57,24 @@ const CHANGES: [Change; 16] = [
     }),
     ("a depth", nothing, |ssl| ssl.verify_param_mut().set_depth(Some(3))),
     ("more flags", nothing, |ssl| ssl.verify_param_mut().set_flags(VerifyFlags::X509_STRICT).unwrap()),
+    ("signature algorithms", |context| context.set_sigalgs_list(SIGNATURES).unwrap(), as_it_is),
+    ("signature algorithms of the object", nothing, |ssl| ssl.set_sigalgs_list(SIGNATURES).unwrap()),
     (
-        "signature algorithms",
-        |context| context.set_sigalgs_list("ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256").unwrap(),
+        "signature algorithms by a command",
+        |context| {
+            let mut conf = SslConf::for_context(context).unwrap();
+            conf.set_flags(ConfFlags::FILE | ConfFlags::CLIENT);
+            let outcome = conf.cmd("SignatureAlgorithms", Some(SIGNATURES.as_ref())).unwrap();
+            assert_eq!(outcome, ConfOutcome::UsedValue);
+            conf.finish().unwrap();
+        },
         as_it_is,
     ),
-    ("signature algorithms of the object", nothing, |ssl| {
-        ssl.set_sigalgs_list("ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256").unwrap()
+    ("signature algorithms of the object by a command line", nothing, |ssl| {
+        let mut conf = SslConf::for_ssl(ssl).unwrap();
+        conf.set_flags(ConfFlags::CMDLINE | ConfFlags::CLIENT);
+        assert_eq!(conf.cmd_argv(&["-sigalgs", SIGNATURES]).unwrap(), 2);
+        conf.finish().unwrap();
     }),
     ("a security level", nothing, |ssl| ssl.raise_security_level(3)),
     (

@@ -33,6 +33,15 @@ impl X509VerifyParamRef {
             .collect()
     }
 
+    /// Whether the host names are these, each of them and no more.
+    pub(crate) fn are_hosts(&self, names: &[String]) -> bool {
+        // SAFETY: live; get0: the string is looked at at once.
+        let host = |i| unsafe { strings::lend(ext::X509_VERIFY_PARAM_get0_host(self.as_ptr(), i)) };
+        let mut given = (0..).map_while(host);
+        names.iter().all(|name| given.next().is_some_and(|host| host.to_bytes() == name.as_bytes()))
+            && given.next().is_none()
+    }
+
     /// Demands that the certificate bear this host name, in place of those before. An international name is given in its
     /// ASCII form (`xn--…`).
     ///
