@@ -71,9 +71,9 @@ fn what_a_stream_answers_is_judged_all_the_same() {
     judge(|stream| unsafe { Trusted::new(ReadAhead::new(stream)) });
 }
 
-fn judge<C: 'static>(channel: impl Fn(Duplex) -> C)
+fn judge<C>(channel: impl Fn(Duplex) -> C)
 where
-    for<'a> C: Channel<Lent<'a> = &'a mut Duplex>,
+    for<'a> C: Channel<Lent<'a> = &'a mut Duplex> + 'static,
 {
     let pair = || {
         let (left, right) = duplex();
