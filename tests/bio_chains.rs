@@ -823,6 +823,7 @@ fn a_connection_that_is_cut_says_so_behind_a_buffer_too() {
 /// A filter of C's that leaves an entry in the queue and says "again".
 mod noisy_filter {
     use std::ffi::{c_char, c_int, c_long, c_void};
+    use std::sync::LazyLock;
 
     use libssl::bio::Bio;
     use openssl_sys as sys;
@@ -862,16 +863,29 @@ mod noisy_filter {
         1
     }
 
-    pub fn new() -> Bio {
-        // SAFETY: the method is never freed, and has the functions that such a filter needs; the BIO is nobody else's.
+    /// The method, which is never freed.
+    struct Method(*mut sys::BIO_METHOD);
+
+    // SAFETY: it is complete before anybody sees it, and only read from then on.
+    unsafe impl Send for Method {}
+    // SAFETY: as above.
+    unsafe impl Sync for Method {}
+
+    static METHOD: LazyLock<Method> = LazyLock::new(|| {
+        // SAFETY: the method is ours, and gets the functions that such a filter needs.
         unsafe {
             let method = sys::BIO_meth_new(ext::BIO_TYPE_FILTER as c_int | 100, c"noisy".as_ptr());
             sys::BIO_meth_set_read__fixed_rust(method, Some(read));
             sys::BIO_meth_set_write__fixed_rust(method, Some(write));
             sys::BIO_meth_set_ctrl__fixed_rust(method, Some(control));
             sys::BIO_meth_set_create__fixed_rust(method, Some(create));
-            Bio::from_ptr(sys::BIO_new(method))
+            Method(method)
         }
+    });
+
+    pub fn new() -> Bio {
+        // SAFETY: the method stays, and the BIO is nobody else's.
+        unsafe { Bio::from_ptr(sys::BIO_new(METHOD.0)) }
     }
 }
 

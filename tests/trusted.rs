@@ -6,13 +6,20 @@
 mod common;
 mod support;
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind as Io, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
 
-use common::{Duplex, Fault, client_context, client_ssl, duplex, server_context, shake_over, unix_pair};
+use common::{
+    Duplex, Fault, Turn, client_context, client_ssl, duplex, identity, pki, server_context, shake_over,
+    unix_pair,
+};
 use libssl::bio::{Channel, ReadAhead, Trusted};
+use libssl::context::{SslMode, SslOptions};
 use libssl::error::ErrorStack;
-use libssl::{Connected, ErrorKind, Ssl, SslContext};
+use libssl::ssl::KeyUpdate;
+use libssl::{Connected, ErrorKind, Ssl, SslContext, SslContextBuilderRef};
 use support::{assert_works, inner};
 
 fn trusted(stream: Duplex) -> Trusted<Duplex> {
@@ -119,6 +126,95 @@ where
     let panic = catch_unwind(AssertUnwindSafe(|| client.read(&mut [0; 10]))).unwrap_err();
     assert!(panic.downcast_ref::<String>().is_some_and(|told| told == "of the stream"));
     assert_eq!(inner(&client.read(&mut [0; 10]).unwrap_err()).kind(), ErrorKind::Poisoned);
+}
+
+/// libssl may hold what a read finds without the stream: behind a change of keys, if it reads ahead itself.
+#[test]
+fn what_libssl_holds_is_read_without_the_stream() {
+    fn hold<C: Channel>(channel: impl Fn(Duplex) -> C) {
+        let (left, right) = duplex();
+        let mut server = Ssl::new(&server_context()).unwrap();
+        server.set_read_ahead(true);
+        server.clear_mode(SslMode::AUTO_RETRY);
+        let (client, server) = shake_over(client_ssl(&client_context()), left, server, channel(right));
+        let (mut client, mut server) = (client.unwrap(), server.unwrap());
+        client.key_update(KeyUpdate::NotRequested).unwrap();
+        client.write_all(b"hello").unwrap();
+        let mut data = [0; 10];
+        // Newer versions stop behind the change of keys.
+        let read = server.read(&mut data).or_else(|error| {
+            assert_eq!(error.kind(), Io::WouldBlock);
+            server.read(&mut data)
+        });
+        assert_eq!(read.unwrap(), 5);
+    }
+    hold(|stream| stream);
+    hold(ReadAhead::new);
+}
+
+/// A datagram each.
+struct Datagrams {
+    incoming: Arc<Mutex<VecDeque<Vec<u8>>>>,
+    outgoing: Arc<Mutex<VecDeque<Vec<u8>>>>,
+}
+
+impl Read for Datagrams {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let datagram = self.incoming.lock().unwrap().pop_front().ok_or(Io::WouldBlock)?;
+        buf[..datagram.len()].copy_from_slice(&datagram);
+        Ok(datagram.len())
+    }
+}
+
+impl Write for Datagrams {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.outgoing.lock().unwrap().push_back(data.to_vec());
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What came before the end of the handshake waits in libssl, which does not count it.
+#[test]
+fn a_datagram_that_came_too_early_is_read_without_the_stream() {
+    fn overtake<C: Channel>(channel: impl Fn(Datagrams) -> C) {
+        // SAFETY: the context is new, and belongs to nobody else.
+        let context = unsafe {
+            let context = openssl_sys::SSL_CTX_new(openssl_sys::DTLS_method());
+            let builder = SslContextBuilderRef::from_ptr_mut(context);
+            builder.use_identity(&identity(&pki().localhost)).unwrap();
+            builder.set_options(SslOptions::NO_TICKET);
+            SslContext::from_ptr(context)
+        };
+        let (there, back) = <(Arc<Mutex<VecDeque<_>>>, Arc<Mutex<VecDeque<_>>>)>::default();
+        let left = Datagrams { incoming: Arc::clone(&back), outgoing: Arc::clone(&there) };
+        let right = Datagrams { incoming: there, outgoing: Arc::clone(&back) };
+        let mut client = Turn::of(Ssl::new(&context).unwrap().connect(channel(left)));
+        let mut server = Turn::of(Ssl::new(&context).unwrap().accept(right));
+        while !matches!(server, Turn::Over(_)) {
+            client = client.next();
+            server = server.next();
+        }
+        let Turn::Over(Ok(mut server)) = server else { panic!("a server") };
+        server.write_all(b"hello").unwrap();
+        {
+            // The data overtakes the last flight of the handshake.
+            let mut datagrams = back.lock().unwrap();
+            let data = datagrams.pop_back().unwrap();
+            let place = datagrams.len() - 1;
+            datagrams.insert(place, data);
+        }
+        while !matches!(client, Turn::Over(_)) {
+            client = client.next();
+        }
+        let Turn::Over(Ok(mut client)) = client else { panic!("a client") };
+        assert_eq!(client.read(&mut [0; 10]).unwrap(), 5);
+    }
+    overtake(|stream| stream);
+    overtake(ReadAhead::new);
 }
 
 /// In 3.x SSL_get_error takes an entry that was there before for the failure of this call.

@@ -105,7 +105,12 @@ pub(crate) fn last_suspension() -> Option<c_int> {
 
 /// Drops a value whose destructor is the user's, where a panic must not go on.
 pub(crate) fn drop_contained<T>(value: T) {
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(value))) {
+    swallow(|| drop(value));
+}
+
+/// Runs code of the user's where a panic of it concerns nobody.
+pub(crate) fn swallow(user: impl FnOnce()) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(user)) {
         drop_payload(payload);
     }
 }

@@ -83,13 +83,16 @@ impl SslRef {
         }
     }
 
-    /// Whether a read would find nothing, and have nothing to do, unless bytes come from the transport.
+    /// Whether a read would find nothing, and have nothing to do, unless bytes come from the transport. Nobody can tell of an
+    /// object that reads ahead itself, which hides bytes where keys change, nor of datagrams, which wait for each other.
     pub(crate) fn is_dry(&self) -> bool {
         let ssl = self.as_ptr();
         // SAFETY: the object is live, and the calls only read it.
         self.is_settled()
             && unsafe {
                 ext::SSL_has_pending(ssl) == 0
+                    && ext::SSL_get_read_ahead(ssl) == 0
+                    && ext::SSL_is_dtls(ssl) == 0
                     && sys::SSL_get_shutdown(ssl) & sys::SSL_RECEIVED_SHUTDOWN == 0
                     && ext::SSL_renegotiate_pending(ssl) == 0
             }

@@ -9,6 +9,7 @@ use openssl_sys as sys;
 use openssl_sys_ext as ext;
 
 use super::{Nid, SslRef};
+use crate::context::calling;
 use crate::error::{Error, ErrorKind};
 use crate::ffi::{bytes, compat, strings};
 
@@ -293,8 +294,9 @@ impl SslRef {
     #[doc(alias = "SSL_get1_supported_ciphers")]
     pub fn supported_ciphers(&mut self) -> Vec<SslCipher> {
         crate::error::clear();
+        // A closure may be asked whether they are strong enough.
         // SAFETY: the object is live and borrowed for writing; the stack is ours (get1), its elements are not.
-        let ciphers = unsafe { take(ext::SSL_get1_supported_ciphers(self.as_ptr())) };
+        let ciphers = calling(|| unsafe { take(ext::SSL_get1_supported_ciphers(self.as_ptr())) });
         crate::error::clear();
         ciphers
     }

@@ -20,8 +20,9 @@ const ANSWERS: [(c_int, Want); 7] = [
 ];
 
 impl SslRef {
-    /// What the last call that did I/O waits for, or `None` if it waits for nothing. What that call returned tells more:
-    /// [`SslError::want`](crate::SslError::want).
+    /// What libssl's last call that did I/O waits for, or `None` if it waits for nothing. What that call returned tells more:
+    /// [`SslError::want`](crate::SslError::want). Over a channel that [reads ahead](crate::bio::ReadAhead) a read need not reach
+    /// libssl: [`Connected::wants`](crate::Connected::wants) tells of all.
     ///
     /// C: [`SSL_want(3)`](https://docs.openssl.org/master/man3/SSL_want/)
     #[doc(alias = "SSL_want")]

@@ -225,7 +225,7 @@ impl<S, I: PollIo<S>> Drop for Turn<'_, S, I> {
         let wakers = &mut self.connected.channel_mut().wakers;
         if std::thread::panicking() {
             // One panic is on its way, and a second one, of a waker, would end the process.
-            panics::contain(|| wakers.end(self.changed));
+            panics::swallow(|| wakers.end(self.changed));
         } else {
             wakers.end(self.changed);
         }

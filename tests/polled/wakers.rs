@@ -241,7 +241,21 @@ async fn a_waker_that_panics_while_the_stream_panics_ends_no_process() {
     let mut task = Context::from_waker(&waker);
     while Pin::new(&mut client).poll_read(&mut task, &mut ReadBuf::new(&mut [0; 5])).is_ready() {}
     client.get_mut().1 = true;
-    let write = || Pin::new(&mut client).poll_write(&mut Context::from_waker(Waker::noop()), b"x").is_ready();
-    let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(write)).unwrap_err();
-    assert_eq!(payload.downcast_ref::<&str>(), Some(&"of the stream"));
+    // In a callback of another connection, which has nothing to do with it.
+    let client = std::sync::Mutex::new(client);
+    let mut other = crate::common::server_builder();
+    other
+        .set_tlsext_servername_callback(move |_| {
+            let mut client = client.lock().unwrap();
+            let write = || {
+                let mut task = Context::from_waker(Waker::noop());
+                Pin::new(&mut *client).poll_write(&mut task, b"x").is_ready()
+            };
+            let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(write)).unwrap_err();
+            assert_eq!(payload.downcast_ref::<&str>(), Some(&"of the stream"));
+            libssl::context::ServerNameDecision::Ack
+        })
+        .unwrap();
+    let (left, right) = crate::common::connected(&crate::common::client_context(), &other.build());
+    drop((left, right));
 }

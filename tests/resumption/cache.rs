@@ -1,5 +1,6 @@
 //! The sessions that a client keeps by itself.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -284,4 +285,24 @@ fn a_session_that_does_not_fit_what_is_offered_costs_a_full_handshake_and_no_mor
             drop(Met::with(ssl, &server));
         }
     }
+}
+
+/// Whether the cipher of a session is strong enough still, is asked before the handshake.
+#[test]
+fn a_panic_over_the_cipher_of_a_session_goes_on_in_the_handshake() {
+    let armed = Arc::new(AtomicUsize::new(0));
+    let mut client = only(resuming_client_builder(), ProtocolVersion::TLS1_2);
+    let fires = Arc::clone(&armed);
+    client
+        .set_security_callback(move |_| {
+            assert!(fires.swap(0, Ordering::Relaxed) == 0, "of the rule");
+            true
+        })
+        .unwrap();
+    let (client, server) = (client.build(), server_of(ProtocolVersion::TLS1_2));
+    drop(Met::by(&client, &server));
+    let ssl = client_ssl(&client);
+    armed.store(1, Ordering::Relaxed);
+    let meet = AssertUnwindSafe(|| drop(Met::with(ssl, &server)));
+    assert_eq!(catch_unwind(meet).unwrap_err().downcast_ref::<&str>(), Some(&"of the rule"));
 }
