@@ -350,6 +350,8 @@ impl<C: Channel> Connected<C> {
                 ShutdownResult::Complete => ShutdownProgress::Complete,
             });
         }
+        // It was not told yet that ours is out.
+        let untold = self.close_notify == CloseNotify::Unflushed;
         if self.close_notify == CloseNotify::Elsewhere {
             self.link.ssl.finish_close_notify()?;
             self.close_notify = CloseNotify::Unflushed;
@@ -357,6 +359,9 @@ impl<C: Channel> Connected<C> {
         self.flush_close_notify()?;
         if state.contains(ShutdownState::RECEIVED) {
             return Ok(ShutdownProgress::Complete);
+        }
+        if untold {
+            return Ok(ShutdownProgress::Sent);
         }
         // SSL_shutdown would take unread data for a breach of protocol.
         match self.link.ssl.peek(&mut [0]) {

@@ -7,7 +7,7 @@ mod support;
 
 use std::io::{self, IoSlice, Read, Write};
 
-use common::{Duplex, Random};
+use common::{Duplex, Fault, Random, client_context, connected, server_context};
 use libssl::connected::ShutdownProgress;
 use libssl::{Connected, ErrorKind, Want};
 use openssl_sys as sys;
@@ -601,4 +601,15 @@ fn any_schedule_delivers_the_bytes_that_were_taken() {
             assert!(down.arrived == down.taken, "{version:?}, seed {seed}: down");
         }
     }
+}
+
+#[test]
+fn a_close_notify_whose_flush_had_to_wait_is_told_to_be_sent() {
+    let (mut client, mut server) = connected(&client_context(), &server_context());
+    client.channel_mut().on_flush.extend((0..2).map(|_| Fault::Fail(io::ErrorKind::WouldBlock)));
+    assert_eq!(client.shutdown().unwrap(), ShutdownProgress::Wants(Want::Write));
+    assert_eq!(client.shutdown().unwrap(), ShutdownProgress::Sent);
+    assert_eq!(client.shutdown().unwrap(), ShutdownProgress::Wants(Want::Read));
+    assert_eq!(server.shutdown().unwrap(), ShutdownProgress::Sent);
+    assert_eq!(client.shutdown().unwrap(), ShutdownProgress::Complete);
 }

@@ -220,7 +220,8 @@ impl SslRef {
     fn may_send_early(&self, session: &SslSessionRef) -> bool {
         let speaks =
             |version: ProtocolVersion| self.max_proto_version().is_none_or(|highest| highest.0 >= version.0);
-        session.protocol_version() == ProtocolVersion::TLS1_3
+        session.is_resumable()
+            && session.protocol_version() == ProtocolVersion::TLS1_3
             && speaks(ProtocolVersion::TLS1_3)
             && !self.options().contains(SslOptions::NO_TLSV1_3)
             && session.alpn_selected().is_none_or(|protocol| self.offers_protocol(protocol))

@@ -123,6 +123,7 @@ impl<S, I: PollIo<S>> TlsStream<S, I> {
     ) -> Poll<io::Result<T>> {
         self.connected.channel_mut().wakers.begin(side, task.waker());
         let mut turn = Turn { connected: &mut self.connected, changed: true };
+        let mut again = 0;
         loop {
             let error = match call(turn.connected) {
                 Ok(done) => {
@@ -136,7 +137,16 @@ impl<S, I: PollIo<S>> TlsStream<S, I> {
                     turn.changed = false;
                     return Poll::Pending;
                 }
-                Pends::Answered => turn.connected.channel_mut().wakers.again(),
+                Pends::Again => {
+                    turn.connected.channel_mut().wakers.again();
+                    again += 1;
+                    if again > AT_ONCE {
+                        // Others have their turn first.
+                        task.waker().wake_by_ref();
+                        turn.changed = false;
+                        return Poll::Pending;
+                    }
+                }
                 Pends::Fails => return Poll::Ready(Err(error)),
             }
         }
@@ -182,6 +192,9 @@ fn unwrap<S, I: PollIo<S>>(parts: Parts<Transport<S, I>>) -> Parts<S> {
     Parts { ssl, channel: channel.into_parts().0.stream, read_ahead }
 }
 
+/// How often a call is made again in one poll.
+const AT_ONCE: u32 = 32;
+
 /// One side's use of a connection. If it ends in a failure or a panic, the other side is told.
 struct Turn<'a, S, I: PollIo<S>> {
     connected: &'a mut Connected<Transport<S, I>>,
@@ -190,8 +203,8 @@ struct Turn<'a, S, I: PollIo<S>> {
 
 enum Pends {
     Waits,
-    /// What a callback asked for has come: the call is made again.
-    Answered,
+    /// What a callback asked for has come, or there is more to do before the stream is to be asked: the call is made again.
+    Again,
     Fails,
 }
 
@@ -204,9 +217,14 @@ impl<S, I: PollIo<S>> Turn<'_, S, I> {
             Some(Want::Write) => Source::Write,
             Some(_) => return self.ask(),
         };
-        // A stream that says `WouldBlock` itself will wake nobody.
-        let waits = self.connected.channel_mut().wakers.is_pending(source);
-        if waits { Pends::Waits } else { Pends::Fails }
+        let wakers = &self.connected.channel_mut().wakers;
+        match () {
+            () if wakers.is_pending(source) => Pends::Waits,
+            // A stream that says `WouldBlock` itself will wake nobody.
+            () if wakers.has_refused(source) => Pends::Fails,
+            // libssl did a part of the work, as it does without SSL_MODE_AUTO_RETRY, or the stream has come round meanwhile.
+            () => Pends::Again,
+        }
     }
 
     #[cold]
@@ -216,7 +234,7 @@ impl<S, I: PollIo<S>> Turn<'_, S, I> {
             return Pends::Fails;
         };
         let answer = self.connected.channel_mut().wakers.settle(Source::Answer, answer.map(Ok));
-        if answer.is_ok() { Pends::Answered } else { Pends::Waits }
+        if answer.is_ok() { Pends::Again } else { Pends::Waits }
     }
 }
 

@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 
+use crate::bio;
+
 /// On whose behalf the connection is used: each side has a task of its own, which may be the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -58,6 +60,8 @@ pub(super) struct Wakers {
     turn: Option<Side>,
     /// The sources that were pending in this turn.
     pending: Bits,
+    /// The sources that said "not now" themselves in this turn, which will wake nobody.
+    refused: Bits,
 }
 
 struct Both([Waker; 2]);
@@ -85,7 +89,7 @@ impl Wakers {
             *waiting &= !side.bit();
         }
         self.turn = Some(side);
-        self.pending = 0;
+        self.again();
     }
 
     /// The turn is over. `woken` says that the connection is not what the other side left it as.
@@ -102,6 +106,12 @@ impl Wakers {
     /// What was pending in this turn counts no more: the call is made again.
     pub(super) fn again(&mut self) {
         self.pending = 0;
+        self.refused = 0;
+    }
+
+    /// Whether a source said "not now" in this turn without waking anybody later.
+    pub(super) fn has_refused(&self, source: Source) -> bool {
+        self.refused & (1 << source as u8) != 0
     }
 
     /// Whether the task of this turn will be woken by the source.
@@ -143,6 +153,10 @@ impl Wakers {
                 Err(io::ErrorKind::WouldBlock.into())
             }
             Poll::Ready(result) => {
+                self.pending &= !(1 << source as u8);
+                if result.as_ref().is_err_and(bio::suspends) {
+                    self.refused |= 1 << source as u8;
+                }
                 let others = std::mem::take(waiting) & !turn;
                 if others != 0 {
                     self.wake(others);

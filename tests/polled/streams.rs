@@ -2,9 +2,10 @@ use std::io::{self, IoSlice, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use libssl::context::SslMode;
 use libssl::tokio::{TlsAcceptor, TlsConnector, TlsStream};
 use libssl::{Alert, ErrorKind, Ssl, VerifyError};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 
 use super::{bytes, connected, versions};
 use crate::common::{client_context, client_ssl, identity, pki, server_context, tcp_pair};
@@ -245,6 +246,70 @@ async fn a_suspension_is_told_though_a_callback_had_another_one() {
     let connector = TlsConnector::new(context.build());
     let failure = connector.connect("localhost", SaysWouldBlock(left, true)).await.expect_err("no answer");
     assert_eq!(failure.error().transport().map(io::Error::kind), Some(io::ErrorKind::WouldBlock));
+}
+
+/// A stream that is flushed at the third attempt.
+struct FlushesLate(DuplexStream, u32);
+
+impl AsyncRead for FlushesLate {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(task, buf)
+    }
+}
+
+impl AsyncWrite for FlushesLate {
+    fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(task, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.1 > 0 {
+            self.1 -= 1;
+            task.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.0).poll_flush(task)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(task)
+    }
+}
+
+/// The peer says nothing more, and need not.
+#[tokio::test]
+async fn shutdown_ends_though_the_flush_must_wait() {
+    let (left, right) = tokio::io::duplex(100_000);
+    let connector = TlsConnector::new(client_context());
+    let (client, server) = tokio::join!(
+        connector.connect("localhost", FlushesLate(left, 0)),
+        TlsAcceptor::new(server_context()).accept(right)
+    );
+    let (mut client, mut server) = (client.expect("a server"), server.expect("a client"));
+    client.get_mut().1 = 2;
+    client.shutdown().await.unwrap();
+    assert_eq!(server.read(&mut [0]).await.unwrap(), 0);
+}
+
+/// libssl then comes back after each ticket, without having asked the stream.
+#[tokio::test]
+async fn a_read_goes_on_where_libssl_does_not_by_itself() {
+    let (left, right) = tokio::io::duplex(100_000);
+    let mut context = crate::common::client_builder();
+    context.clear_mode(SslMode::AUTO_RETRY);
+    let connector = TlsConnector::new(context.build());
+    let (client, server) =
+        tokio::join!(connector.connect("localhost", left), TlsAcceptor::new(server_context()).accept(right));
+    let (mut client, mut server) = (client.expect("a server"), server.expect("a client"));
+    server.write_all(b"hello").await.unwrap();
+    server.flush().await.unwrap();
+    let mut data = [0; 5];
+    client.read_exact(&mut data).await.unwrap();
+    assert_eq!(&data, b"hello");
 }
 
 /// An object that was prepared with more than a name.
