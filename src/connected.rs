@@ -308,7 +308,10 @@ impl<C: Channel> Connected<C> {
                 let suspended = error.want().is_some();
                 let error = self.suspend_or_fail(error);
                 if read_first && suspended {
+                    // A failure waits for nothing.
+                    let want = self.want.take();
                     self.finish_write_or_leave_it()?;
+                    self.want = want;
                 }
                 Err(error)
             }

@@ -221,6 +221,7 @@ impl SslRef {
         let speaks =
             |version: ProtocolVersion| self.max_proto_version().is_none_or(|highest| highest.0 >= version.0);
         session.is_resumable()
+            && session.has_ticket()
             && session.protocol_version() == ProtocolVersion::TLS1_3
             && speaks(ProtocolVersion::TLS1_3)
             && !self.options().contains(SslOptions::NO_TLSV1_3)

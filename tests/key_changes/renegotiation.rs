@@ -295,3 +295,17 @@ fn the_session_of_a_renegotiation_does_not_count_for_verified() {
         assert_eq!(again.client.session_reused(), counts);
     }
 }
+
+/// A kept write that waits for the peer's handshake may fail in the read that is tried first.
+#[test]
+fn a_write_that_fails_in_a_read_waits_for_nothing_any_more() {
+    let (mut client, mut server) = connected(NONE, NONE);
+    server.renegotiate().unwrap();
+    assert_eq!(read_now(&mut server), b"");
+    assert_eq!(read_now(&mut client), b"");
+    assert_eq!(client.write(b"hello").unwrap(), 5);
+    let faults = [io::ErrorKind::WouldBlock, io::ErrorKind::ConnectionReset];
+    client.channel_mut().on_read.extend(faults.map(common::Fault::Fail));
+    let error = io::Read::read(&mut client, &mut [0]).unwrap_err();
+    assert_eq!((error.kind(), client.wants()), (io::ErrorKind::ConnectionReset, None));
+}
