@@ -280,12 +280,12 @@ pub(crate) fn clear_few() {
     while unsafe { sys::ERR_get_error() } != 0 {}
 }
 
-/// Whether an answer of SSL_get_error's says that the queue is empty. In 3.x it calls nothing a suspension, or the end, while
-/// there is an entry.
+/// Whether an answer of SSL_get_error's says that the queue is empty: where it reads the queue, it calls nothing a suspension, or
+/// the end, while there is an entry.
 #[inline]
 pub(crate) fn is_known_empty(code: c_int) -> bool {
     !matches!(code, sys::SSL_ERROR_SSL | sys::SSL_ERROR_SYSCALL | sys::SSL_ERROR_NONE)
-        && compat::running_version() < 0x4000_0000
+        && compat::get_error_reads_queue()
 }
 
 /// Empties this thread's queue.

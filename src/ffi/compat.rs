@@ -17,6 +17,12 @@ use std::sync::OnceLock;
 
 use openssl_sys as sys;
 
+/// Whether SSL_get_error reads the thread's queue: from 4.0 on what it answers is kept in the object.
+#[inline]
+pub(crate) fn get_error_reads_queue() -> bool {
+    running_version() < 0x4000_0000
+}
+
 /// The version of the library that runs, as `0xMNN00PP0`.
 #[allow(clippy::useless_conversion)] // C's `unsigned long` has 32 bits on some targets
 pub(crate) fn running_version() -> u64 {
