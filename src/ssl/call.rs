@@ -89,10 +89,10 @@ impl SslRef {
         let ssl = self.as_ptr();
         // SAFETY: the object is live, and the calls only read it.
         self.is_settled()
+            && self.is_tls()
             && unsafe {
                 ext::SSL_has_pending(ssl) == 0
                     && ext::SSL_get_read_ahead(ssl) == 0
-                    && ext::SSL_is_dtls(ssl) == 0
                     && sys::SSL_get_shutdown(ssl) & sys::SSL_RECEIVED_SHUTDOWN == 0
                     && ext::SSL_renegotiate_pending(ssl) == 0
             }
